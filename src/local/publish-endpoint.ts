@@ -1,0 +1,17 @@
+import { isDeepStrictEqual } from 'node:util';
+import type { Endpoint, EndpointRegistry, EndpointSpec } from '../router/ports.ts';
+
+/**
+ * Makes the registry's entry say what `spec` says: creates it, updates it, or leaves it alone where it does already.
+ * A description that somebody gave it stays.
+ */
+export async function publishEndpoint(registry: EndpointRegistry, spec: EndpointSpec): Promise<Endpoint> {
+  const stored = await registry.get(spec.name);
+  if (stored === undefined) return registry.create(spec);
+  const { target, services } = stored;
+  if (isDeepStrictEqual({ target, services }, { target: spec.target, services: spec.services })) return stored;
+  return registry.update(
+    { ...spec, ...(stored.description === undefined ? {} : { description: stored.description }) },
+    stored.version,
+  );
+}

@@ -1,0 +1,47 @@
+import type { DatabaseSync } from 'node:sqlite';
+import { StartError } from './start-error.ts';
+
+/** Each step leads to the next version of the schema. A step that was published is never changed. */
+const STEPS: readonly string[] = [
+  `CREATE TABLE endpoint (
+     name             TEXT PRIMARY KEY,
+     description      TEXT,
+     namespace        TEXT NOT NULL,
+     task_queue       TEXT NOT NULL,
+     services         TEXT NOT NULL, -- JSON: ServiceContract[]
+     version          INTEGER NOT NULL,
+     created_at       INTEGER NOT NULL, -- milliseconds since the epoch
+     last_modified_at INTEGER NOT NULL
+   ) STRICT, WITHOUT ROWID`,
+];
+
+/**
+ * Brings the database to the newest schema, each step in a transaction of its own. Fails with a {@link StartError}
+ * where a newer version of nexus-lambda has written it.
+ */
+export function migrate(db: DatabaseSync, steps: readonly string[] = STEPS): void {
+  db.exec('CREATE TABLE IF NOT EXISTS schema_version (version INTEGER NOT NULL) STRICT');
+  const row = db.prepare('SELECT max(version) AS version FROM schema_version').get();
+  const current = Number(row?.version ?? 0);
+  if (current > steps.length) {
+    throw new StartError(
+      `the data is of schema ${current}, written by a newer nexus-lambda; this one knows schema ${steps.length} at most: ` +
+        'update nexus-lambda, or give it another folder with --data DIR',
+    );
+  }
+  for (const [index, step] of steps.entries()) {
+    if (index >= current) apply(db, step, index + 1);
+  }
+}
+
+function apply(db: DatabaseSync, step: string, version: number): void {
+  db.exec('BEGIN IMMEDIATE');
+  try {
+    db.exec(step);
+    db.prepare('INSERT INTO schema_version VALUES (?)').run(version);
+    db.exec('COMMIT');
+  } catch (error) {
+    db.exec('ROLLBACK');
+    throw error;
+  }
+}
