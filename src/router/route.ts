@@ -1,0 +1,45 @@
+import { HandlerError } from 'nexus-rpc';
+
+/** A request's path, taken apart at the endpoint. */
+export interface Route {
+  /** Decoded. */
+  readonly endpoint: string;
+  /** Below the endpoint's base URL, still escaped, with its leading slash; `/` for the base URL itself. */
+  readonly path: string;
+}
+
+/** The paths that exist, for messages. */
+export const KNOWN_PATHS =
+  'POST /nexus/endpoints/{endpoint}/services/{service}/{operation} and the same with /cancel at its end';
+
+/** The path of an endpoint's base URL. */
+export function endpointPath(endpoint: string): string {
+  return `/nexus/endpoints/${encodeURIComponent(endpoint)}/services`;
+}
+
+/**
+ * Takes `/nexus/endpoints/{endpoint}/services/{rest}` apart. Fails with NOT_FOUND for any other path, and with
+ * BAD_REQUEST where the endpoint's name is not well escaped.
+ */
+export function parseRoute(path: string): Route {
+  const match = /^\/nexus\/endpoints\/([^/]+)\/services(\/.*)?$/s.exec(path);
+  if (match?.[1] === undefined)
+    throw new HandlerError('NOT_FOUND', `nothing is at "${excerpt(path)}"; there is ${KNOWN_PATHS}`);
+  return { endpoint: decodeEndpoint(match[1]), path: match[2] ?? '/' };
+}
+
+function decodeEndpoint(segment: string): string {
+  try {
+    return decodeURIComponent(segment);
+  } catch (cause) {
+    throw new HandlerError(
+      'BAD_REQUEST',
+      `the endpoint's name "${excerpt(segment)}" is not percent-encoded UTF-8; escape it as encodeURIComponent does`,
+      { cause },
+    );
+  }
+}
+
+function excerpt(text: string): string {
+  return text.length > 200 ? `${text.slice(0, 200)}…` : text;
+}
