@@ -1,0 +1,108 @@
+import { isUtf8 } from 'node:buffer';
+import type { NexusHttpRequest, NexusHttpResponse } from '../nexus/message.ts';
+import type { LambdaHttpResult, NexusInvocation } from './invocation.ts';
+
+/** API Gateway ends an HTTP API's integration after 30 s (AWS quota "Maximum integration timeout"). */
+export const HTTP_API_TIMEOUT_MS = 30_000;
+
+/** An API Gateway HTTP API or Function URL event, payload format 2.0: the members that are used. */
+export interface HttpEventV2 {
+  readonly version: '2.0';
+  readonly rawPath: string;
+  readonly rawQueryString?: string;
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly body?: string;
+  readonly isBase64Encoded?: boolean;
+  readonly requestContext: { readonly domainName?: string; readonly http: { readonly method: string } };
+}
+
+/** One request to a Lambda handler, from whichever event brought it. */
+export interface LambdaRequest {
+  readonly endpoint: string;
+  readonly request: NexusHttpRequest;
+  /** Milliseconds that whoever is in front still waits; undefined where nothing in front sets a limit. */
+  readonly gatewayMs: number | undefined;
+  /** True behind API Gateway: it decodes the path before we see it, and adds a Content-Type to an answer without one. */
+  readonly behindGateway: boolean;
+}
+
+/** Fails with a TypeError for an event that is no Nexus request: a wrong trigger is wired to the function. */
+export function parseLambdaEvent(event: unknown): LambdaRequest {
+  if (isInvocation(event)) {
+    const { method, path, query, headers, body } = event.request;
+    return {
+      endpoint: event.endpoint,
+      request: { method, path, query, headers, body: fromBase64(body) },
+      gatewayMs: event.timeoutMs,
+      behindGateway: false,
+    };
+  }
+  if (isHttpEvent(event)) {
+    const { endpoint, path } = belowEndpoint(event.rawPath);
+    const functionUrl = event.requestContext.domainName?.includes('.lambda-url.') === true;
+    return {
+      endpoint,
+      request: {
+        method: event.requestContext.http.method,
+        path,
+        query: event.rawQueryString ?? '',
+        headers: lowerCased(event.headers ?? {}),
+        body: event.isBase64Encoded ? fromBase64(event.body ?? '') : new TextEncoder().encode(event.body ?? ''),
+      },
+      gatewayMs: functionUrl ? undefined : HTTP_API_TIMEOUT_MS,
+      behindGateway: true,
+    };
+  }
+  throw new TypeError(
+    'this event is no Nexus request; expected an invocation from the nexus-lambda router or an API Gateway HTTP API or ' +
+      `Function URL event of payload format 2.0, got ${describe(event)}`,
+  );
+}
+
+/** The answer as Lambda hands it to API Gateway, a Function URL or the router. */
+export function toLambdaResult(response: NexusHttpResponse): LambdaHttpResult {
+  const { status, headers, body } = response;
+  const textual = headers['content-type'] === 'application/json' && isUtf8(body);
+  const buffer = Buffer.from(body.buffer, body.byteOffset, body.byteLength);
+  return {
+    statusCode: status,
+    headers,
+    body: buffer.toString(textual ? 'utf8' : 'base64'),
+    isBase64Encoded: !textual && body.length > 0,
+  };
+}
+
+/** A path that has no endpoint in it is left to the parser, whose NOT_FOUND says which paths exist. */
+function belowEndpoint(rawPath: string): { endpoint: string; path: string } {
+  const match = /\/nexus\/endpoints\/([^/]+)\/services(\/.*)?$/s.exec(rawPath);
+  return { endpoint: match?.[1] ?? '', path: match ? (match[2] ?? '/') : rawPath };
+}
+
+function isInvocation(event: unknown): event is NexusInvocation {
+  return isObject(event) && event['nexusInvocation'] === 1;
+}
+
+function isHttpEvent(event: unknown): event is HttpEventV2 {
+  return (
+    isObject(event) &&
+    event['version'] === '2.0' &&
+    typeof event['rawPath'] === 'string' &&
+    isObject(event['requestContext'])
+  );
+}
+
+function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null;
+}
+
+function describe(event: unknown): string {
+  return isObject(event) ? `an object with ${Object.keys(event).slice(0, 8).join(', ') || 'no members'}` : typeof event;
+}
+
+function fromBase64(text: string): Uint8Array {
+  return new Uint8Array(Buffer.from(text, 'base64'));
+}
+
+function lowerCased(headers: Readonly<Record<string, string>>): Record<string, string> {
+  return Object.fromEntries(Object.entries(headers).map(([name, value]) => [name.toLowerCase(), value]));
+}

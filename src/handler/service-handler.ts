@@ -1,0 +1,91 @@
+import middy from '@middy/core';
+import type { ServiceHandler } from 'nexus-rpc';
+import { type Answering, answer, failureAnswer } from './answer.ts';
+import { DEFAULT_DEADLINE_RESERVE_MS } from './deadline.ts';
+import type { NexusInterceptorsFactory } from './interceptors.ts';
+import type { LambdaContext, LambdaHttpResult } from './invocation.ts';
+import { parseLambdaEvent, toLambdaResult } from './lambda-event.ts';
+import { consoleLoggerOptions, createConsoleLogger, type Logger } from './logger.ts';
+import { retireLambdaEnvironment } from './retirement.ts';
+import { indexServices } from './services.ts';
+import type { TemporalSide } from './temporal-side.ts';
+
+export interface ServiceHandlerOptions {
+  /** The handlers that `serviceHandler(…)` of `nexus-rpc` made. Their service names must differ. */
+  // biome-ignore lint/suspicious/noExplicitAny: a handler of any operations; ServiceHandler is invariant in them
+  readonly services: readonly ServiceHandler<any>[];
+  /** `temporal()` of `nexus-lambda/temporal`, for handlers that use `@temporalio/nexus`. */
+  readonly temporal?: TemporalSide;
+  /** As in the options of a worker. The first of them is the outermost. */
+  readonly interceptors?: { readonly nexus?: readonly NexusInterceptorsFactory[] };
+  /** Defaults to `console`: JSON lines on Lambda, text elsewhere, at the level that the function is set to. */
+  readonly logger?: Logger;
+  /**
+   * Milliseconds before the caller's limit at which `ctx.abortSignal` fires. Defaults to 500, and is never more than a
+   * fifth of the limit: half of it is for the handler to let go, half for the answer's way back.
+   */
+  readonly deadlineReserveMs?: number;
+  /**
+   * Called when a handler neither returned nor threw after its deadline. The default ends the Lambda environment once
+   * the answer is out, since the handler would go on in the middle of another request.
+   */
+  readonly retireEnvironment?: () => void;
+}
+
+/** A Lambda handler, and a middy chain: `.use()` takes any middleware written for Lambda. */
+export interface ServiceLambdaHandler {
+  (event: unknown, context: LambdaContext): Promise<LambdaHttpResult>;
+  /** The service handlers that it serves. */
+  readonly services: readonly ServiceHandler[];
+  use(middleware: Middleware | readonly Middleware[]): ServiceLambdaHandler;
+  before(middleware: NonNullable<Middleware['before']>): ServiceLambdaHandler;
+  after(middleware: NonNullable<Middleware['after']>): ServiceLambdaHandler;
+  onError(middleware: NonNullable<Middleware['onError']>): ServiceLambdaHandler;
+}
+
+/** A middy middleware: at least one of the three. */
+export interface Middleware {
+  before?(request: MiddlewareRequest): unknown;
+  after?(request: MiddlewareRequest): unknown;
+  onError?(request: MiddlewareRequest): unknown;
+}
+
+/** What a middleware sees: Lambda's event and, afterwards, the HTTP answer. */
+export interface MiddlewareRequest {
+  event: unknown;
+  context: LambdaContext;
+  response: LambdaHttpResult | null | undefined;
+  error: unknown;
+  readonly internal: Record<string, unknown>;
+}
+
+/**
+ * Makes the Lambda handler of one or more Nexus services. It answers an invocation from the router, an API Gateway
+ * HTTP API event and a Function URL event.
+ *
+ * @throws TypeError where `services` is empty, or two of them have one name.
+ */
+export function createServiceHandler(options: ServiceHandlerOptions): ServiceLambdaHandler {
+  const answering: Answering = {
+    services: indexServices(options.services),
+    temporal: options.temporal,
+    interceptors: options.interceptors?.nexus ?? [],
+    logger: options.logger ?? createConsoleLogger(consoleLoggerOptions(process.env)),
+    deadlineReserveMs: options.deadlineReserveMs ?? DEFAULT_DEADLINE_RESERVE_MS,
+    retireEnvironment: options.retireEnvironment ?? retireLambdaEnvironment,
+    now: Date.now,
+  };
+  // middy's own timer would answer 5 ms before Lambda's end; ours answers before the caller's.
+  const chain = middy(
+    async (event: unknown, context: LambdaContext): Promise<LambdaHttpResult> =>
+      toLambdaResult(await answer(parseLambdaEvent(event), context?.getRemainingTimeInMillis?.(), answering)),
+    { timeoutEarlyInMillis: 0 },
+  );
+  chain.onError(async (request) => {
+    // A middleware of the user that answered the error itself has the say.
+    if (request.response !== undefined && request.response !== null) return;
+    const incoming = parseLambdaEvent(request.event);
+    request.response = toLambdaResult(await failureAnswer(request.error, 'start', incoming, answering));
+  });
+  return Object.assign(chain as unknown as ServiceLambdaHandler, { services: options.services });
+}

@@ -1,0 +1,31 @@
+import type { HandlerError, OperationContext } from 'nexus-rpc';
+import type { DataConversion } from './data-conversion.ts';
+import type { Logger } from './logger.ts';
+
+/**
+ * What a host adds for handlers that use `@temporalio/nexus`: the SDK's client and context, its payload conversion
+ * and its table of errors. Made by `temporal()` of `nexus-lambda/temporal`; a service that only imports `nexus-rpc`
+ * goes without, and never loads `@temporalio/client`.
+ */
+export interface TemporalSide {
+  readonly conversion: DataConversion;
+  /** The attributes that the SDK's log lines and metrics carry besides service and operation. */
+  readonly attributes: { readonly namespace: string; readonly taskQueue: string };
+  /** Turns what a handler threw into the HandlerError that a worker would answer. */
+  toHandlerError(error: unknown): HandlerError;
+  /** The reason with which `ctx.abortSignal` fires at the deadline. */
+  deadlineReason(): unknown;
+  /** Runs a handler where `getClient()`, `log`, `metricMeter` and `operationInfo()` work. */
+  run<R>(scope: TemporalScope, handler: () => Promise<R>): Promise<R>;
+}
+
+export interface TemporalScope {
+  readonly endpoint: string;
+  readonly context: OperationContext;
+  readonly logger: Logger;
+  /** Evaluated anew for every line and metric, since interceptors may add to them. */
+  readonly logAttributes: () => Record<string, unknown>;
+  readonly metricTags: () => Record<string, string | number | boolean>;
+  /** True from the moment on when this handler was given up: then client and context are taken from it. */
+  readonly abandoned: () => boolean;
+}

@@ -1,0 +1,1 @@
+export { type TemporalOptions, temporal } from './temporal.ts';
