@@ -14,7 +14,6 @@ import type { TemporalScope } from '../handler/temporal-side.ts';
  * marks as internal, and that `@temporalio/worker` imports by this same path.
  */
 
-// biome-ignore lint/complexity/useOptionalChain: a missing export must be told apart from a storage without `run`
 if (asyncLocalStorage === undefined || typeof asyncLocalStorage.run !== 'function') {
   throw new Error(
     'this version of @temporalio/nexus keeps its handler context elsewhere; nexus-lambda works with @temporalio/nexus 1.23 and 1.24',

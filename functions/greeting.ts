@@ -1,0 +1,5 @@
+import { createServiceHandler } from 'nexus-lambda';
+import { temporal } from 'nexus-lambda/temporal';
+import { greetingHandler } from './greeting/handler.ts';
+
+export const handler = createServiceHandler({ services: [greetingHandler], temporal: temporal() });

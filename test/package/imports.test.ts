@@ -1,0 +1,71 @@
+import { globSync, readFileSync } from 'node:fs';
+import { dirname, join, relative } from 'node:path';
+import { describe, expect, it } from 'vitest';
+
+const root = join(import.meta.dirname, '../..');
+
+/** Which rooms of src/ each room may import, besides itself: data flows one way. */
+const ROOMS: Record<string, readonly string[]> = {
+  nexus: [],
+  handler: ['nexus'],
+  operations: ['handler', 'nexus'],
+  router: ['operations', 'handler', 'nexus'],
+  temporal: ['handler', 'nexus'],
+  aws: ['router', 'operations', 'handler', 'nexus'],
+  local: ['router', 'operations', 'handler', 'nexus', 'temporal', 'index.ts'],
+  client: ['nexus'],
+  testing: ['handler', 'nexus', 'temporal'],
+  cli: ['local', 'router', 'operations', 'nexus'],
+  'index.ts': ['handler'],
+};
+
+/** Packages that only one room may import. */
+const OWNERS: readonly { readonly pattern: RegExp; readonly rooms: readonly string[] }[] = [
+  { pattern: /^@temporalio\//, rooms: ['temporal'] },
+  { pattern: /^@aws-sdk\//, rooms: ['aws'] },
+  { pattern: /^@middy\//, rooms: ['handler'] },
+  { pattern: /^commander$/, rooms: ['cli'] },
+  { pattern: /^esbuild$/, rooms: ['local'] },
+  { pattern: /^node:/, rooms: ['handler', 'temporal', 'aws', 'local', 'cli', 'testing'] },
+];
+
+interface Import {
+  readonly file: string;
+  readonly room: string;
+  readonly specifier: string;
+}
+
+const imports: Import[] = globSync('src/**/*.ts', { cwd: root }).flatMap((file) => {
+  const source = readFileSync(join(root, file), 'utf8');
+  const specifiers = [...source.matchAll(/(?:^|\s)(?:from|import)\s*\(?\s*'([^']+)'/gm)].map((match) => match[1] ?? '');
+  return specifiers.map((specifier) => ({ file, room: roomOf(file), specifier }));
+});
+
+function roomOf(file: string): string {
+  return relative('src', file).split('/')[0] ?? '';
+}
+
+describe('the rooms of src/', () => {
+  it('import only rooms below them', () => {
+    const crossings = imports
+      .filter(({ specifier }) => specifier.startsWith('.'))
+      .map(({ file, room, specifier }) => ({ file, room, target: roomOf(join(dirname(file), specifier)) }))
+      .filter(({ room, target }) => room !== target);
+    expect(crossings.length).toBeGreaterThan(10);
+    expect(crossings.filter(({ room, target }) => !ROOMS[room]?.includes(target))).toEqual([]);
+  });
+
+  it('leave each package to the room it belongs to', () => {
+    const packages = imports.filter(({ specifier }) => !specifier.startsWith('.'));
+    expect(packages.length).toBeGreaterThan(10);
+    const strays = packages.filter(({ room, specifier }) =>
+      OWNERS.some(({ pattern, rooms }) => pattern.test(specifier) && !rooms.includes(room)),
+    );
+    expect(strays).toEqual([]);
+  });
+
+  it("touch the SDK's internal handler context in one file only", () => {
+    const internal = imports.filter(({ specifier }) => specifier.startsWith('@temporalio/nexus/lib/'));
+    expect(internal.map(({ file }) => file)).toEqual(['src/temporal/handler-context.ts']);
+  });
+});
