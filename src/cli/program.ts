@@ -1,0 +1,20 @@
+import { readFileSync } from 'node:fs';
+import { Command } from 'commander';
+import { devCommand } from './dev-command.ts';
+
+/** Runs the command line; `argv` as in `process.argv`. Wrong arguments end the process with exit code 1. */
+export async function run(argv: readonly string[]): Promise<void> {
+  const program = new Command('nexus-lambda')
+    .description('Temporal Nexus services on AWS Lambda, with no Nexus worker to keep alive.')
+    .version(packageVersion(), '--version', 'print the version')
+    .helpOption('--help', 'show this')
+    .showHelpAfterError('(nexus-lambda --help, or nexus-lambda dev --help, shows what is allowed)')
+    .configureHelp({ showGlobalOptions: true });
+  program.addCommand(devCommand().copyInheritedSettings(program));
+  await program.parseAsync(argv);
+}
+
+function packageVersion(): string {
+  const file = new URL('../../package.json', import.meta.url);
+  return (JSON.parse(readFileSync(file, 'utf8')) as { version: string }).version;
+}

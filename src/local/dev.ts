@@ -1,0 +1,176 @@
+import { performance } from 'node:perf_hooks';
+import { pathToFileURL } from 'node:url';
+import { inspect } from 'node:util';
+import type { NexusHttpRequest, NexusHttpResponse, ServiceContract } from '../nexus/message.ts';
+import type { Target } from '../router/ports.ts';
+import { summarizeRequest } from '../router/request-summary.ts';
+import { endpointPath } from '../router/route.ts';
+import { createRouter, failureResponse } from '../router/router.ts';
+import type { TemporalTarget } from './environment-messages.ts';
+import { ModuleLoadError } from './execution-environment.ts';
+import { startHttpServer } from './http-server.ts';
+import { createLocalInvoker } from './local-invoker.ts';
+import { type Bundle, watchModule } from './module-bundler.ts';
+import { publishEndpoint } from './publish-endpoint.ts';
+import { formatRequestLine } from './request-line.ts';
+import { createSqliteEndpointRegistry } from './sqlite-endpoint-registry.ts';
+import { openEphemeralStore, openStore, type Store } from './store.ts';
+
+/** What `nexus-lambda dev` serves, and where. */
+export interface DevOptions {
+  /** Absolute. */
+  readonly modulePath: string;
+  /** 0 is any free one. */
+  readonly port: number;
+  readonly endpoint: string;
+  readonly taskQueue: string;
+  /** Undefined leaves it to the SDK's environment configuration. */
+  readonly temporalAddress?: string;
+  readonly temporalNamespace?: string;
+  /** The folder of the embedded store; undefined keeps it in memory. */
+  readonly dataFolder?: string;
+  /** Absolute. */
+  readonly dataConverterPath?: string;
+}
+
+/** Where it writes. */
+export interface DevTerminal {
+  readonly stdout: NodeJS.WriteStream;
+  readonly stderr: NodeJS.WriteStream;
+}
+
+export interface DevServer {
+  /** `http://127.0.0.1:PORT`. */
+  readonly url: string;
+  /** Finishes the requests under way, then ends. */
+  close(): Promise<void>;
+}
+
+/**
+ * Serves the module's operations over HTTP, and again whenever one of its files changes. A version that does not load
+ * leaves the one before in service; both are said on the terminal. Resolves when it is ready, with the module loaded
+ * or its error shown.
+ *
+ * @throws StartError where the port or the data folder is taken.
+ */
+export async function startDev(options: DevOptions, terminal: DevTerminal): Promise<DevServer> {
+  const say = (text: string) => terminal.stdout.write(`${text}\n`);
+  const complain = (text: string) => terminal.stderr.write(`${text}\n`);
+  const target: Target = { namespace: options.temporalNamespace ?? 'default', taskQueue: options.taskQueue };
+  const store = openStoreOf(options);
+  const registry = createSqliteEndpointRegistry(store.db, Date);
+  const invoker = createLocalInvoker({ target, report: complain });
+  const router = createRouter({ registry, invoker, clock: Date });
+  const ready = Promise.withResolvers<readonly ServiceContract[]>();
+
+  async function handle(request: NexusHttpRequest): Promise<NexusHttpResponse> {
+    const startedAt = performance.now();
+    const response = await router(request, { principal: 'local' }).catch((error: unknown) => {
+      complain(inspect(error));
+      return failureResponse('INTERNAL', 'the router failed; the terminal of nexus-lambda dev shows why', request);
+    });
+    say(formatRequestLine(summarizeRequest(request.path, response), performance.now() - startedAt, terminal.stdout));
+    return response;
+  }
+
+  function failed(problem: string): void {
+    const consequence = invoker.serves
+      ? 'the version before goes on serving'
+      : 'requests are refused until it is mended';
+    complain(`${problem}\n\nthe module does not load; ${consequence}`);
+    ready.resolve([]);
+  }
+
+  let serving: Bundle | undefined;
+  let greeted = false;
+  async function load(bundle: Bundle): Promise<void> {
+    const startedAt = performance.now();
+    try {
+      const services = await invoker.load({
+        bundleUrl: bundle.url,
+        moduleUrl: pathToFileURL(options.modulePath).href,
+        endpoint: options.endpoint,
+        temporal: temporalOf(options),
+      });
+      if (services === undefined) return bundle.discard();
+      serving?.discard();
+      serving = bundle;
+      await publishEndpoint(registry, { name: options.endpoint, target, services });
+      if (greeted)
+        say(`reloaded in ${Math.round(performance.now() - startedAt)} ms: ${operationNames(services).join(', ')}`);
+      ready.resolve(services);
+    } catch (error) {
+      if (error instanceof ModuleLoadError) {
+        bundle.discard();
+        failed(error.message);
+      } else {
+        complain(inspect(error));
+        ready.reject(error);
+      }
+    }
+  }
+
+  let server: Awaited<ReturnType<typeof startHttpServer>> | undefined;
+  let watch: Awaited<ReturnType<typeof watchModule>> | undefined;
+  async function close(): Promise<void> {
+    await server?.close();
+    await Promise.all([watch?.close(), invoker.close()]);
+    store.close();
+  }
+
+  try {
+    server = await startHttpServer(options.port, handle);
+    watch = await watchModule(
+      options,
+      {
+        built: (bundle) => void load(bundle),
+        failed(problem) {
+          invoker.refuse(problem);
+          failed(problem);
+        },
+        warned: complain,
+      },
+      terminal.stderr.hasColors?.() === true,
+    );
+    const services = await ready.promise;
+    say(greeting(server.url, options, target, services));
+    greeted = true;
+    return { url: server.url, close };
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}
+
+function openStoreOf({ dataFolder }: DevOptions): Store {
+  return dataFolder === undefined ? openEphemeralStore() : openStore(dataFolder);
+}
+
+function temporalOf({ temporalAddress, temporalNamespace, taskQueue }: DevOptions): TemporalTarget {
+  return {
+    ...(temporalAddress === undefined ? {} : { address: temporalAddress }),
+    ...(temporalNamespace === undefined ? {} : { namespace: temporalNamespace }),
+    taskQueue,
+  };
+}
+
+function operationNames(services: readonly ServiceContract[]): string[] {
+  return services.flatMap(({ name, operations }) =>
+    operations.map((operation) => `${encodeURIComponent(name)}/${encodeURIComponent(operation)}`),
+  );
+}
+
+function greeting(url: string, { endpoint }: DevOptions, target: Target, services: readonly ServiceContract[]): string {
+  const base = `${url}${endpointPath(endpoint)}`;
+  const operations = operationNames(services).map((operation) => `  POST ${base}/${operation}`);
+  return [
+    `listening on ${url}`,
+    '',
+    `endpoint ${endpoint} (task queue ${target.taskQueue}, namespace ${target.namespace}): ${base}`,
+    ...(operations.length === 0 ? ['  no operations yet'] : operations),
+    '',
+    'to call it from workflows:',
+    `  temporal operator nexus endpoint create --name ${endpoint} --target-url ${base}`,
+    '',
+  ].join('\n');
+}

@@ -1,0 +1,79 @@
+import { randomUUID } from 'node:crypto';
+import { registerHooks, setSourceMapsSupport } from 'node:module';
+import { performance } from 'node:perf_hooks';
+import { inspect } from 'node:util';
+import { parentPort, workerData } from 'node:worker_threads';
+import type { LambdaContext } from '../handler/invocation.ts';
+import { indexServices } from '../handler/services.ts';
+import type { EnvironmentMessage, EnvironmentSetup, InvokeMessage } from './environment-messages.ts';
+import { collectServices } from './module-exports.ts';
+import { loadTemporalSide } from './temporal-peers.ts';
+
+// The entry of the thread that stands for a Lambda execution environment: loads one bundle, then answers invocations.
+
+interface Bundle {
+  readonly module: Readonly<Record<string, unknown>>;
+  readonly dataConverterModule?: { readonly default?: unknown };
+}
+
+const setup = workerData as EnvironmentSetup;
+
+// The bundle is kept under node_modules, where Node leaves source maps alone unless told otherwise.
+setSourceMapsSupport(true, { nodeModules: true });
+
+registerHooks({
+  resolve: (specifier, context, nextResolve) =>
+    nextResolve(
+      specifier,
+      context.parentURL === setup.bundleUrl ? { ...context, parentURL: setup.moduleUrl } : context,
+    ),
+});
+
+function post(message: EnvironmentMessage): void {
+  parentPort?.postMessage(message);
+}
+
+async function load() {
+  const { module, dataConverterModule } = (await import(setup.bundleUrl)) as Bundle;
+  const services = collectServices(module);
+  const dataConverter = dataConverterModule && defaultExport(dataConverterModule);
+  const temporal = await loadTemporalSide(setup.temporal, dataConverter);
+  const { createServiceHandler } = await import('../index.ts');
+  const handle = createServiceHandler({
+    services,
+    ...(temporal === undefined ? {} : { temporal }),
+    retireEnvironment: () => post({ kind: 'spent' }),
+  });
+  return { handle, contract: indexServices(services).contract };
+}
+
+function defaultExport(module: { readonly default?: unknown }): unknown {
+  if (typeof module.default === 'object' && module.default !== null) return module.default;
+  throw new TypeError(
+    `the module of --data-converter must have a data converter as its default export, got ${typeof module.default}; ` +
+      'write: export default { payloadConverter, failureConverter, payloadCodecs }',
+  );
+}
+
+function contextOf(timeoutMs: number): LambdaContext {
+  const endsAt = performance.now() + timeoutMs;
+  return {
+    awsRequestId: randomUUID(),
+    functionName: setup.endpoint,
+    getRemainingTimeInMillis: () => Math.max(0, Math.round(endsAt - performance.now())),
+  };
+}
+
+try {
+  const { handle, contract } = await load();
+  parentPort?.on('message', async ({ id, invocation }: InvokeMessage) => {
+    try {
+      post({ kind: 'answered', id, result: await handle(invocation, contextOf(invocation.timeoutMs)) });
+    } catch (error) {
+      post({ kind: 'threw', id, problem: inspect(error) });
+    }
+  });
+  post({ kind: 'loaded', services: contract });
+} catch (error) {
+  post({ kind: 'load-failed', problem: inspect(error) });
+}
