@@ -2,18 +2,41 @@
 const INTERRUPTED = 130;
 
 /**
- * Closes on SIGTERM or SIGINT and then exits with 0; a second SIGINT exits at once.
+ * One Ctrl-C in a terminal reaches the process twice where npx started it: from the terminal, and passed on by npm.
+ * Nobody presses it again on purpose within this time.
  */
-export function closeOnSignal(close: () => Promise<void>): void {
-  let closing = false;
+const SAME_KEYPRESS_MS = 300;
+
+/** The process that is to be stopped. */
+export interface StoppableProcess {
+  on(signal: 'SIGINT' | 'SIGTERM', listener: (signal: NodeJS.Signals) => void): unknown;
+  exit(code: number): unknown;
+  /** Milliseconds, from any point. */
+  now(): number;
+  say(text: string): unknown;
+}
+
+/** Closes on SIGTERM or SIGINT and then exits with 0; a second SIGINT exits at once, with 130. */
+export function closeOnSignal(close: () => Promise<void>, process: StoppableProcess = currentProcess()): void {
+  let stoppedAt: number | undefined;
   const stop = (signal: NodeJS.Signals): void => {
-    if (closing) {
-      if (signal === 'SIGINT') process.exit(INTERRUPTED);
-      return;
+    if (stoppedAt === undefined) {
+      stoppedAt = process.now();
+      process.say('finishing what runs; Ctrl-C again ends it at once\n');
+      void close().then(() => process.exit(0));
+    } else if (signal === 'SIGINT' && process.now() - stoppedAt > SAME_KEYPRESS_MS) {
+      process.exit(INTERRUPTED);
     }
-    closing = true;
-    void close().then(() => process.exit(0));
   };
   process.on('SIGTERM', stop);
   process.on('SIGINT', stop);
+}
+
+function currentProcess(): StoppableProcess {
+  return {
+    on: (signal, listener) => process.on(signal, listener),
+    exit: (code) => process.exit(code),
+    now: () => performance.now(),
+    say: (text) => process.stdout.write(text),
+  };
 }

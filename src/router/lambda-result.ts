@@ -32,8 +32,8 @@ function findProblem(answer: unknown): string | undefined {
   if (typeof answer !== 'object' || answer === null)
     return `expected an object, got ${answer === null ? 'null' : typeof answer}`;
   const { statusCode, headers = {}, body = '' } = answer as Record<string, unknown>;
-  if (!Number.isInteger(statusCode) || Number(statusCode) < 200 || Number(statusCode) > 599) {
-    return `statusCode must be a number from 200 to 599, got ${String(statusCode)}`;
+  if (typeof statusCode !== 'number' || !Number.isInteger(statusCode) || statusCode < 200 || statusCode > 599) {
+    return `statusCode must be a number from 200 to 599, got ${JSON.stringify(statusCode)}`;
   }
   if (typeof body !== 'string') return `body must be a string, got ${typeof body}`;
   if (typeof headers !== 'object' || headers === null) return 'headers must be an object';
