@@ -67,5 +67,5 @@ export async function pointEndpoint(client: Client, name: string, targetUrl: str
   const { endpoints } = await operatorService.listNexusEndpoints({ name });
   const [endpoint] = endpoints ?? [];
   if (!endpoint) await operatorService.createNexusEndpoint({ spec });
-  else await operatorService.updateNexusEndpoint({ id: endpoint.id, version: endpoint.version, spec });
+  else await operatorService.updateNexusEndpoint({ id: endpoint.id ?? null, version: endpoint.version ?? null, spec });
 }

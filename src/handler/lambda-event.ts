@@ -79,15 +79,12 @@ function belowEndpoint(rawPath: string): { endpoint: string; path: string } {
 }
 
 function isInvocation(event: unknown): event is NexusInvocation {
-  return isObject(event) && event['nexusInvocation'] === 1;
+  return isObject(event) && event.nexusInvocation === 1;
 }
 
 function isHttpEvent(event: unknown): event is HttpEventV2 {
   return (
-    isObject(event) &&
-    event['version'] === '2.0' &&
-    typeof event['rawPath'] === 'string' &&
-    isObject(event['requestContext'])
+    isObject(event) && event.version === '2.0' && typeof event.rawPath === 'string' && isObject(event.requestContext)
   );
 }
 

@@ -26,10 +26,10 @@ export interface ConsoleLoggerOptions {
  * outside Lambda the lines are text.
  */
 export function consoleLoggerOptions(env: Readonly<Record<string, string | undefined>>): ConsoleLoggerOptions {
-  const wanted = env['AWS_LAMBDA_LOG_LEVEL']?.toLowerCase();
+  const wanted = env.AWS_LAMBDA_LOG_LEVEL?.toLowerCase();
   return {
     level: LEVELS.find((level) => level === wanted) ?? 'info',
-    format: env['AWS_LAMBDA_FUNCTION_NAME'] === undefined ? 'text' : 'json',
+    format: env.AWS_LAMBDA_FUNCTION_NAME === undefined ? 'text' : 'json',
   };
 }
 

@@ -17,7 +17,7 @@ export const plainConversion: DataConversion = {
 };
 
 function decodeValue(payload: Payload): unknown {
-  const encoding = text(payload.metadata['encoding']);
+  const encoding = text(payload.metadata.encoding);
   switch (encoding) {
     case 'binary/null':
       return undefined;

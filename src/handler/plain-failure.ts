@@ -1,4 +1,4 @@
-import { HandlerError } from 'nexus-rpc';
+import { HandlerError, OperationError } from 'nexus-rpc';
 import type { Payload } from '../nexus/payload.ts';
 import type { JsonPayload, ProtoFailure } from '../nexus/proto-failure.ts';
 
@@ -36,12 +36,18 @@ export function plainFailure(error: unknown, encode: Encode, depth = 0): ProtoFa
       },
     };
   }
+  // As the outcome of an operation only: as the cause of something else the SDK treats it as any error.
+  if (error instanceof OperationError && depth === 0) {
+    return error.state === 'canceled'
+      ? { ...failure, canceledFailureInfo: {} }
+      : { ...failure, applicationFailureInfo: { type: 'OperationError', nonRetryable: true } };
+  }
   if (isApplicationFailure(error)) {
     return {
       ...failure,
       applicationFailureInfo: {
         ...(error.type !== undefined && error.type !== null && { type: error.type }),
-        nonRetryable: error.nonRetryable === true,
+        ...(error.nonRetryable === true && { nonRetryable: true }),
         ...details(error.details, encode),
       },
     };

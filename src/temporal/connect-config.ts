@@ -25,7 +25,7 @@ export function connectConfig(
 ): ConnectConfig {
   const loaded = loadClientConnectConfig({ overrideEnvVars: definedOnly(env) });
   const address = options.address ?? loaded.connectionOptions.address;
-  const queue = taskQueue ?? env['TEMPORAL_TASK_QUEUE'];
+  const queue = taskQueue ?? env.TEMPORAL_TASK_QUEUE;
   const missing: string[] = [];
   // The SDK would take localhost:7233, where no Lambda finds a Temporal server: its first request would tell, late.
   if (!address)
