@@ -36,8 +36,8 @@ export interface CompletionRequest {
 }
 
 // The three forms that HTTP has for a date; and RFC 3339.
-const HTTP_DATE = /^[A-Z][a-z]{2,8}, \d\d[ -][A-Z][a-z]{2}[ -]\d{2,4} \d\d:\d\d:\d\d GMT$/;
-const ASCTIME = /^[A-Z][a-z]{2} [A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d \d{4}$/;
+const HTTP_DATE = /^[A-Z][a-z]{2,8}, \d\d[ -][A-Z][a-z]{2}[ -](?:\d\d|[1-9]\d{3}) \d\d:\d\d:\d\d GMT$/;
+const ASCTIME = /^[A-Z][a-z]{2} [A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d [1-9]\d{3}$/;
 const RFC_3339 = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,9})?(?:Z|[+-]\d\d:\d\d)$/;
 
 /**
@@ -91,8 +91,9 @@ export function parseCompletion({ headers, body }: { headers: Headers; body: Uin
   switch (state) {
     case 'succeeded':
       return { ...envelope, state, payload: contentToPayload(headers, body) };
-    case 'failed':
     case 'canceled':
+      return { ...envelope, state, failure: asCanceled(parseBody(headers, body)) };
+    case 'failed':
       return { ...envelope, state, failure: parseBody(headers, body) };
     default:
       throw bad(`Nexus-Operation-State is ${quote(state ?? '')}; it takes succeeded, failed or canceled`);
@@ -136,8 +137,8 @@ function parseDate(headers: Headers, name: string, forms: readonly RegExp[]): Da
 
 function valid(date: Date): Date {
   const year = date.getUTCFullYear();
-  if (year >= 1 && year <= 9999) return date;
-  throw new TypeError(`a date in the years 1 to 9999 is needed; ${String(date)} was given`);
+  if (year >= 1000 && year <= 9999) return date;
+  throw new TypeError(`a date in the years 1000 to 9999 is needed; ${String(date)} was given`);
 }
 
 function bad(message: string, cause?: unknown): HandlerError {
