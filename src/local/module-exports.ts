@@ -25,7 +25,7 @@ export function collectServices(exported: Readonly<Record<string, unknown>>): Se
   }
   if (foundAt.size === 0) {
     throw new ModuleExportsError(
-      `the module exports no service handler, only ${describeExports(exported)}; ${EXPECTED}`,
+      `the module exports no service handler; it exports ${describeExports(exported)}, and must ${EXPECTED}`,
     );
   }
   refuseTwins(foundAt);
