@@ -2,16 +2,16 @@
  * `npm start`: the sample services in `nexus-lambda dev`, and behind them, where it can be had, a Temporal server with
  * a caller workflow that calls them once.
  */
-import { type ChildProcess, spawn } from 'node:child_process';
-import { once } from 'node:events';
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
+import { on, once } from 'node:events';
+import { existsSync, globSync, statSync } from 'node:fs';
 import { createServer } from 'node:net';
-import { fileURLToPath } from 'node:url';
+import { join } from 'node:path';
 import { styleText } from 'node:util';
-import { freePorts } from '../../test/toolchain/free-ports.ts';
-import { ensureTemporalCli } from '../../test/toolchain/temporal-binaries.ts';
-import { type RunningTemporal, startTemporal } from '../../test/toolchain/temporal-server.ts';
 
+const root = join(import.meta.dirname, '../..');
 const PORT = Number(process.env.PORT ?? 9233);
+const MAIN = 'dist/cli/main.js';
 
 const stopping = new AbortController();
 const closers: (() => Promise<unknown>)[] = [];
@@ -26,12 +26,15 @@ for (const signal of ['SIGINT', 'SIGTERM'] as const) {
   });
 }
 
+buildIfStale();
 const [grpc, http, ui] = await temporalPorts();
 const dev = startDev(`127.0.0.1:${grpc}`);
 dev.once('exit', (code) => {
   if (!stopping.signal.aborted) void stop(code ?? 1);
 });
 try {
+  // Not beside it: the operations are what somebody waits for, and the server takes a core for a while.
+  await serving(dev);
   await runTemporal();
 } catch (error) {
   if (!stopping.signal.aborted) {
@@ -41,14 +44,17 @@ try {
 }
 
 function startDev(temporalAddress: string): ChildProcess {
-  const main = fileURLToPath(new URL('../../src/cli/main.ts', import.meta.url));
-  const services = fileURLToPath(new URL('../greeting/handler.ts', import.meta.url));
+  const main = join(root, MAIN);
+  const services = join(root, 'functions/greeting/handler.ts');
   const options = ['--endpoint', 'greeting', '--port', String(PORT), '--temporal-address', temporalAddress];
+  const env = { ...(process.stdout.isTTY && { FORCE_COLOR: '1' }), ...process.env };
   // A process group of its own: a Ctrl-C of the terminal reaches this script only, which then ends it in order.
-  const child = spawn(process.execPath, [...process.execArgv, main, 'dev', services, ...options], {
-    stdio: 'inherit',
+  const child = spawn(process.execPath, [main, 'dev', services, ...options], {
+    stdio: ['ignore', 'pipe', 'inherit'],
     detached: true,
+    env,
   });
+  child.stdout.pipe(process.stdout, { end: false });
   closers.push(async () => {
     if (child.exitCode !== null || child.signalCode !== null) return;
     child.kill('SIGTERM');
@@ -57,15 +63,25 @@ function startDev(temporalAddress: string): ChildProcess {
   return child;
 }
 
+async function serving({ stdout }: ChildProcess): Promise<void> {
+  if (stdout === null) return;
+  let said = '';
+  for await (const [chunk] of on(stdout, 'data', { close: ['end'] })) {
+    said += chunk;
+    if (said.includes('listening on')) return;
+  }
+}
+
 async function runTemporal(): Promise<void> {
+  const { ensureTemporalCli } = await import('../../test/toolchain/temporal-binaries.ts');
+  const { startTemporal } = await import('../../test/toolchain/temporal-server.ts');
   const cli = await ensureTemporalCli({ onProgress: say });
   if (stopping.signal.aborted) return;
   say('starting a Temporal dev server');
-  const temporal: RunningTemporal = await startTemporal({ version: { cli }, ui: true, ports: { grpc, http, ui } });
+  const temporal = await startTemporal({ version: { cli }, ui: true, ports: { grpc, http, ui } });
   closers.unshift(() => temporal.stop());
   if (stopping.signal.aborted) return;
   say(`Temporal is at ${temporal.address}, its UI at ${temporal.uiUrl}; bundling the sample's workflows for a worker`);
-  // Loaded now, since its native library would keep the sync operations waiting.
   const { pointEndpoint, startDemoWorker } = await import('./run-caller.ts');
   const worker = await startDemoWorker(temporal.address);
   closers.unshift(() => worker.stop());
@@ -79,6 +95,15 @@ async function runTemporal(): Promise<void> {
   say('Ctrl-C ends all of it');
 }
 
+/** `npm ci` builds; a changed source, or an install without scripts, makes it stale. */
+function buildIfStale(): void {
+  const newest = Math.max(...globSync('src/**/*.ts', { cwd: root }).map((file) => statSync(join(root, file)).mtimeMs));
+  const built = join(root, MAIN);
+  if (existsSync(built) && statSync(built).mtimeMs >= newest) return;
+  say('building nexus-lambda');
+  execFileSync('npm', ['run', '--silent', 'build'], { cwd: root, stdio: 'inherit' });
+}
+
 async function stop(code: number): Promise<void> {
   // What was started last ends first.
   for (const close of closers) await close().catch((error: unknown) => say(`while ending: ${String(error)}`));
@@ -90,6 +115,7 @@ async function temporalPorts(): Promise<[number, number, number]> {
   const usual: [number, number, number] = [7233, 7243, 8233];
   const free = await Promise.all(usual.map(isFree));
   if (free.every(Boolean)) return usual;
+  const { freePorts } = await import('../../test/toolchain/free-ports.ts');
   const [grpcPort, httpPort, uiPort] = await freePorts(3);
   return [grpcPort ?? 0, httpPort ?? 0, uiPort ?? 0];
 }
