@@ -98,7 +98,12 @@ export async function failureAnswer(
   const error = operationFailure(thrown, kind, temporal);
   const operationState = error instanceof OperationError ? error.state : undefined;
   const format = (failure: ProtoFailure) =>
-    formatFailureResponse(failure, { failureSupport, fromHandler: true, ...(operationState && { operationState }) });
+    formatFailureResponse(failure, {
+      failureSupport,
+      operationState,
+      fromHandler: true,
+      temporalCaller: isTemporalCaller(incoming.request.headers),
+    });
   const encode = (what: Error) => (temporal?.conversion ?? plainConversion).encodeError(what);
   let response: NexusHttpResponse;
   try {
