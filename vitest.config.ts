@@ -1,11 +1,19 @@
 import { defineConfig } from 'vitest/config';
 
 // `import 'nexus-lambda'` in a test means src/, without a build first.
-const conditions = ['nexus-lambda-source', 'node', 'import', 'default'];
+const source = 'nexus-lambda-source';
+// Vite's own, which setting any replaces.
+const conditions = [source, 'module', 'node', 'development|production'];
 
 export default defineConfig({
   resolve: { conditions },
-  ssr: { resolve: { conditions, externalConditions: conditions } },
+  ssr: {
+    resolve: {
+      conditions,
+      // Not `import`: packages that are required would get their ESM side.
+      externalConditions: [source, 'node', 'module-sync'],
+    },
+  },
   test: {
     // Two cores are what CI has; suites that start servers would starve each other beyond that.
     maxWorkers: 2,
