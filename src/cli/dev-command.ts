@@ -100,6 +100,8 @@ async function dev(modulePath: string, given: DevArguments): Promise<void> {
     const { startDev } = await import('../local/dev.ts');
     const server = await startDev(options, { stdout: process.stdout, stderr: process.stderr });
     closeOnSignal(() => server.close());
+    // Whoever reads this may send a signal at once.
+    process.stdout.write(`${server.greeting}\n`);
   } catch (error) {
     if (!(error instanceof StartError)) throw error;
     process.stderr.write(`error: ${error.message}\n`);

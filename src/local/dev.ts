@@ -11,7 +11,7 @@ import { ModuleLoadError } from './execution-environment.ts';
 import { startHttpServer } from './http-server.ts';
 import { createLocalInvoker } from './local-invoker.ts';
 import { type Bundle, watchModule } from './module-bundler.ts';
-import { publishEndpoint } from './publish-endpoint.ts';
+import { publishEndpoint, reserveEndpoint } from './publish-endpoint.ts';
 import { formatRequestLine } from './request-line.ts';
 import { createSqliteEndpointRegistry } from './sqlite-endpoint-registry.ts';
 import { openEphemeralStore, openStore, type Store } from './store.ts';
@@ -42,6 +42,8 @@ export interface DevTerminal {
 export interface DevServer {
   /** `http://127.0.0.1:PORT`. */
   readonly url: string;
+  /** What to say once it may be stopped by a signal: `listening on {url}`, and what it serves. */
+  readonly greeting: string;
   /** Finishes the requests under way, then ends. */
   close(): Promise<void>;
 }
@@ -73,16 +75,17 @@ export async function startDev(options: DevOptions, terminal: DevTerminal): Prom
     return response;
   }
 
-  function failed(problem: string): void {
+  async function failed(problem: string): Promise<void> {
     const consequence = invoker.serves
       ? 'the version before goes on serving'
       : 'requests are refused until it is mended';
     complain(`${problem}\n\nthe module does not load; ${consequence}`);
+    await reserveEndpoint(registry, { name: options.endpoint, target });
     ready.resolve([]);
   }
 
   let serving: Bundle | undefined;
-  let greeted = false;
+  let isReady = false;
   async function load(bundle: Bundle): Promise<void> {
     const startedAt = performance.now();
     try {
@@ -96,13 +99,13 @@ export async function startDev(options: DevOptions, terminal: DevTerminal): Prom
       serving?.discard();
       serving = bundle;
       await publishEndpoint(registry, { name: options.endpoint, target, services });
-      if (greeted)
+      if (isReady)
         say(`reloaded in ${Math.round(performance.now() - startedAt)} ms: ${operationNames(services).join(', ')}`);
       ready.resolve(services);
     } catch (error) {
       if (error instanceof ModuleLoadError) {
         bundle.discard();
-        failed(error.message);
+        await failed(error.message);
       } else {
         complain(inspect(error));
         ready.reject(error);
@@ -126,16 +129,15 @@ export async function startDev(options: DevOptions, terminal: DevTerminal): Prom
         built: (bundle) => void load(bundle),
         failed(problem) {
           invoker.refuse(problem);
-          failed(problem);
+          void failed(problem);
         },
         warned: complain,
       },
       terminal.stderr.hasColors?.() === true,
     );
     const services = await ready.promise;
-    say(greeting(server.url, options, target, services));
-    greeted = true;
-    return { url: server.url, close };
+    isReady = true;
+    return { url: server.url, greeting: greeting(server.url, options, target, services), close };
   } catch (error) {
     await close();
     throw error;

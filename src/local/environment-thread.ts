@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { registerHooks, setSourceMapsSupport } from 'node:module';
+import { setSourceMapsSupport } from 'node:module';
 import { performance } from 'node:perf_hooks';
 import { inspect } from 'node:util';
 import { parentPort, workerData } from 'node:worker_threads';
@@ -7,6 +7,7 @@ import type { LambdaContext } from '../handler/invocation.ts';
 import { indexServices } from '../handler/services.ts';
 import type { EnvironmentMessage, EnvironmentSetup, InvokeMessage } from './environment-messages.ts';
 import { collectServices } from './module-exports.ts';
+import { preferPackagesOf } from './package-resolution.ts';
 import { loadTemporalSide } from './temporal-peers.ts';
 
 // The entry of the thread that stands for a Lambda execution environment: loads one bundle, then answers invocations.
@@ -21,13 +22,7 @@ const setup = workerData as EnvironmentSetup;
 // The bundle is kept under node_modules, where Node leaves source maps alone unless told otherwise.
 setSourceMapsSupport(true, { nodeModules: true });
 
-registerHooks({
-  resolve: (specifier, context, nextResolve) =>
-    nextResolve(
-      specifier,
-      context.parentURL === setup.bundleUrl ? { ...context, parentURL: setup.moduleUrl } : context,
-    ),
-});
+preferPackagesOf(setup);
 
 function post(message: EnvironmentMessage): void {
   parentPort?.postMessage(message);

@@ -4,6 +4,7 @@ import type { LambdaHttpResult, NexusInvocation } from '../handler/invocation.ts
 import type { ServiceContract } from '../nexus/message.ts';
 import { InvokeError } from '../router/errors.ts';
 import type { EnvironmentMessage, EnvironmentSetup, InvokeMessage } from './environment-messages.ts';
+import { temporalEnvironment } from './temporal-environment.ts';
 
 /** One loaded version of the user's module, in a thread of its own: what an execution environment is in Lambda. */
 export interface ExecutionEnvironment {
@@ -34,6 +35,7 @@ export class ModuleLoadError extends Error {
 export function startEnvironment(setup: EnvironmentSetup, events: EnvironmentEvents): ExecutionEnvironment {
   const thread = new Worker(new URL(`./environment-thread${extname(import.meta.url)}`, import.meta.url), {
     workerData: setup,
+    env: temporalEnvironment(process.env, setup.temporal),
   });
   const loaded = Promise.withResolvers<readonly ServiceContract[]>();
   const underWay = new Map<number, PromiseWithResolvers<LambdaHttpResult>>();

@@ -15,3 +15,15 @@ export async function publishEndpoint(registry: EndpointRegistry, spec: Endpoint
     stored.version,
   );
 }
+
+/**
+ * Makes sure that the endpoint routes, where its services are not known: an entry that has the right target stays as
+ * it is, with the services it had.
+ */
+export async function reserveEndpoint(
+  registry: EndpointRegistry,
+  spec: Omit<EndpointSpec, 'services'>,
+): Promise<Endpoint> {
+  const stored = await registry.get(spec.name);
+  return publishEndpoint(registry, { ...spec, services: stored?.services ?? [] });
+}

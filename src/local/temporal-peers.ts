@@ -1,8 +1,5 @@
 import type { TemporalTarget } from './environment-messages.ts';
 
-/** Where `temporal server start-dev` listens. */
-const DEV_SERVER_ADDRESS = '127.0.0.1:7233';
-
 /** What handlers of `@temporalio/nexus` need besides it. */
 const PEERS = [
   '@temporalio/nexus',
@@ -20,15 +17,7 @@ export async function loadTemporalSide(target: TemporalTarget, dataConverter: un
   const usesTemporal = Symbol.for('__temporal_nexus_context_storage__') in globalThis;
   if (!usesTemporal && dataConverter === undefined) return undefined;
   const { temporal } = await importTemporal();
-  const options = { ...target, ...(dataConverter === undefined ? {} : { dataConverter: dataConverter as object }) };
-  try {
-    return temporal(options);
-  } catch (error) {
-    // Nothing but an address can be missing here. Where neither option, environment nor profile has one, the dev
-    // server of Temporal on this machine is meant; whatever else was wrong still is, and is thrown again.
-    if (target.address !== undefined) throw error;
-    return temporal({ ...options, address: DEV_SERVER_ADDRESS });
-  }
+  return temporal({ ...target, ...(dataConverter === undefined ? {} : { dataConverter: dataConverter as object }) });
 }
 
 async function importTemporal() {

@@ -43,7 +43,8 @@ export function runCommandLine(cwd: string, args: readonly string[], env: Record
     return { code, signal };
   });
   onTestFinished(async () => {
-    child.kill('SIGKILL');
+    // With esbuild's process, which would hold the pipes for another second.
+    if (!ended) process.kill(-child.pid!, 'SIGKILL');
     await exited;
   });
 

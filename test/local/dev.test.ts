@@ -133,6 +133,9 @@ it('starts with a module that does not build, refuses requests with the reason, 
   const project = createProject({ 'shop.ts': "import './nowhere.ts';" });
   const dev = await startDev(project);
   expect(dev.output()).toMatch(/shop\.ts:1:7:\n.*import '\.\/nowhere\.ts'/);
+  const refused = await dev.call(PLACE, 1);
+  expect(refused.status).toBe(503);
+  expect((refused.value as { message: string }).message).toContain('Could not resolve "./nowhere.ts"');
   project.write('shop.ts', ordersModule(ECHO));
   await dev.line(/^reloaded/);
   expect(await dev.call(PLACE, 1)).toMatchObject({ status: 200, value: 1 });
@@ -317,4 +320,25 @@ it('shows that the data converter is no default export', async () => {
   expect(dev.output()).toContain(
     'the module of --data-converter must have a data converter as its default export, got undefined',
   );
+});
+
+it('gives a handler that uses @temporalio/nexus its context, from a Lambda entry point too', async () => {
+  const project = createProject(
+    {
+      'handlers.ts': ordersModule(
+        { place: 'async () => { log.info("in context"); return operationInfo(); }' },
+        "import { log, operationInfo } from '@temporalio/nexus';",
+      ),
+      'shop.ts': `import { createServiceHandler } from 'nexus-lambda';
+        import { temporal } from 'nexus-lambda/temporal';
+        import { ordersHandler } from './handlers.ts';
+        export const handler = createServiceHandler({ services: [ordersHandler], temporal: temporal() });`,
+    },
+    ['nexus-rpc', '@temporalio/nexus', 'nexus-lambda'],
+  );
+  const dev = await startDev(project, ['--ephemeral', '--task-queue', 'q1', '--temporal-namespace', 'n1']);
+  expect(await dev.call(PLACE)).toMatchObject({
+    status: 200,
+    value: { endpoint: 'shop', namespace: 'n1', taskQueue: 'q1' },
+  });
 });

@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url';
 import { type CommandLine, runCommandLine } from '../cli/command-line.ts';
 import { temporaryFolder } from './temporary-folder.ts';
 
-const INSTALLED = fileURLToPath(new URL('../../node_modules', import.meta.url));
+const REPOSITORY = fileURLToPath(new URL('../..', import.meta.url));
 
 /** A user's project, outside of this repository. */
 export interface Project {
@@ -22,7 +22,8 @@ export function createProject(files: Record<string, string>, packages: readonly 
   for (const [file, text] of Object.entries(files)) write(file, text);
   for (const name of packages) {
     mkdirSync(dirname(join(folder, 'node_modules', name)), { recursive: true });
-    symlinkSync(join(INSTALLED, name), join(folder, 'node_modules', name));
+    const installed = name === 'nexus-lambda' ? REPOSITORY : join(REPOSITORY, 'node_modules', name);
+    symlinkSync(installed, join(folder, 'node_modules', name));
   }
   return { folder, write };
 }
