@@ -6,8 +6,16 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { Client, Connection } from '@temporalio/client';
-import { describe, expect, it } from 'vitest';
+import { beforeAll, describe, expect, it } from 'vitest';
+import { ensureOldTemporalCli, ensureTemporalServer } from './temporal-binaries.ts';
 import { startTemporal } from './temporal-server.ts';
+
+const LONGEST_BUILD_MS = 30 * 60_000;
+
+beforeAll(async () => {
+  await ensureOldTemporalCli({ onProgress: console.log });
+  await ensureTemporalServer({ onProgress: console.log });
+}, LONGEST_BUILD_MS);
 
 /** Connects to the server, and returns what resolves when the server drops the connection. */
 async function connectionLost(address: string): Promise<{ readonly lost: Promise<unknown> }> {

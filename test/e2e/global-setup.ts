@@ -1,0 +1,60 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { TestProject } from 'vitest/node';
+import { startTemporal } from '../toolchain/temporal-server.ts';
+import { startDevServer } from './dev-server.ts';
+import { bundleWorkflows, startWorkers, type WorkflowBundles } from './workflow-workers.ts';
+import type { ServerVersion, TemporalWorld } from './world.ts';
+
+/** Starts everything that the suite runs against, once, and ends it. */
+export default async function setup(project: TestProject): Promise<() => Promise<void>> {
+  const ends: (() => Promise<unknown>)[] = [];
+  /** In the reverse order of starting: workers before the server that they poll. */
+  const endAll = async () => {
+    for (const end of ends.reverse()) await end();
+  };
+  try {
+    const logs = await mkdtemp(join(tmpdir(), 'nexus-lambda-e2e-'));
+    ends.push(() => rm(logs, { recursive: true, force: true }));
+
+    const startModule = async (version: ServerVersion, address: string, module: string, dataConverter?: string) => {
+      const logFile = join(logs, `${version}-${module}.log`);
+      const server = await startDevServer({
+        module: `services/${module}.ts`,
+        endpoint: module,
+        temporalAddress: address,
+        logFile,
+        ...(dataConverter === undefined ? {} : { dataConverter }),
+      });
+      ends.push(server.stop);
+      return { url: server.url, logFile };
+    };
+
+    const startServer = async (version: ServerVersion, bundles: WorkflowBundles): Promise<TemporalWorld> => {
+      const temporal = await startTemporal({ version, onProgress: (line) => console.log(line) });
+      ends.push(temporal.stop);
+      const { address } = temporal;
+      const workers = await startWorkers(address, bundles);
+      ends.push(workers.stop);
+      const shop = await startModule(version, address, 'shop');
+      const warehouse = await startModule(version, address, 'warehouse');
+      return { address, shopUrl: shop.url, shopLog: shop.logFile, warehouseUrl: warehouse.url };
+    };
+
+    const bundles = await bundleWorkflows();
+    const older = await startServer('old', bundles);
+    const newer = await startServer('new', bundles);
+    const vault = await startModule('new', newer.address, 'vault', 'converters/encrypting.ts');
+    const catalog = await startModule('new', newer.address, 'catalog', 'converters/protobuf.ts');
+    project.provide('world', {
+      servers: { old: older, new: newer },
+      vaultUrl: vault.url,
+      catalogUrl: catalog.url,
+    });
+  } catch (error) {
+    await endAll();
+    throw error;
+  }
+  return endAll;
+}

@@ -1,0 +1,4 @@
+export { callOperation, cancelOperation } from './callers.ts';
+export { keepCart } from './carts.ts';
+export { holdParcel, orderParcel, shipParcel } from './parcels.ts';
+export { reserveItem } from './stock.ts';

@@ -1,0 +1,3 @@
+export async function reserveItem({ item }: { item: string }): Promise<string> {
+  return `${item} is reserved`;
+}
