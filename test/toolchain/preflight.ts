@@ -34,7 +34,8 @@ const found: string[] = [];
 const missing: string[] = [];
 for (const need of NEEDS) {
   const version = versionOf(need);
-  if (version === undefined) missing.push(`${need.name} ${need.atLeast.join('.')} or newer is not on the PATH: ${need.mend}`);
+  if (version === undefined)
+    missing.push(`${need.name} ${need.atLeast.join('.')} or newer is not on the PATH: ${need.mend}`);
   else if (isOlder(version, need.atLeast)) missing.push(`${need.name} is ${version.join('.')}: ${need.mend}`);
   else found.push(`${need.name} ${version.join('.')}`);
 }
@@ -44,13 +45,18 @@ process.exit(missing.length === 0 ? 0 : 1);
 
 function versionOf({ command, args }: Need): [number, number] | undefined {
   try {
-    const match = /(\d+)\.(\d+)/.exec(execFileSync(command, [...args], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] }));
+    const match = /(\d+)\.(\d+)/.exec(
+      execFileSync(command, [...args], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] }),
+    );
     return match ? [Number(match[1]), Number(match[2])] : undefined;
   } catch {
     return undefined;
   }
 }
 
-function isOlder([major, minor]: readonly [number, number], [needMajor, needMinor]: readonly [number, number]): boolean {
+function isOlder(
+  [major, minor]: readonly [number, number],
+  [needMajor, needMinor]: readonly [number, number],
+): boolean {
   return major < needMajor || (major === needMajor && minor < needMinor);
 }
