@@ -26,6 +26,8 @@ export interface GoBinaryOptions {
 }
 
 const PROGRESS_EVERY_MS = 1_000;
+/** Linking says nothing, and takes as long as many packages. */
+const SIGN_OF_LIFE_EVERY_MS = 5_000;
 
 /**
  * Path of the command in the cache folder, where it is built if it is missing. Any number of processes may ask at
@@ -80,17 +82,21 @@ async function goInstall(
   let downloaded = 0;
   let compiled = 0;
   let nextReport = 0;
+  const report = () => {
+    nextReport = performance.now() + PROGRESS_EVERY_MS;
+    const done = compiled > 0 ? `${compiled} packages compiled` : `${downloaded} modules downloaded`;
+    onProgress(`building ${title}: ${done}, ${seconds()} s`);
+  };
   onProgress(`building ${title} with Go, once; this takes some minutes`);
+  const signOfLife = setInterval(report, SIGN_OF_LIFE_EVERY_MS);
   for await (const line of createInterface({ input: go.process.stderr! })) {
     // With -v, Go says `go: downloading MODULE VERSION`, then each package as it compiles it.
     if (line.startsWith('go: downloading ')) downloaded++;
     else if (/^[\w.~-]+(\/[\w.~-]+)*$/.test(line)) compiled++;
     else said.push(line);
-    if (performance.now() < nextReport) continue;
-    nextReport = performance.now() + PROGRESS_EVERY_MS;
-    const done = compiled > 0 ? `${compiled} packages compiled` : `${downloaded} modules downloaded`;
-    onProgress(`building ${title}: ${done}, ${seconds()} s`);
+    if (performance.now() >= nextReport) report();
   }
+  clearInterval(signOfLife);
   const code = await go.exited;
   if (code !== 0) {
     throw new Error(`go install ${module} failed with code ${code}:\n${said.slice(-20).join('\n')}`);

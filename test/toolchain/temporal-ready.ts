@@ -8,9 +8,12 @@ const ASK_AGAIN_MS = 50;
 
 /**
  * Resolves when the server at `address` takes workflows in the namespace `default`, which is registered where it is
- * missing. Fails after `timeoutMs`, with what the server said last.
+ * missing. Fails after `timeoutMs`, with what the server said last, or soon after `signal` fires.
  */
-export async function temporalReady(address: string, timeoutMs: number): Promise<void> {
+export async function temporalReady(
+  address: string,
+  { timeoutMs, signal }: { readonly timeoutMs: number; readonly signal: AbortSignal },
+): Promise<void> {
   const connection = Connection.lazy({
     address,
     // Asking again is ours, and quicker than the client's own.
@@ -32,7 +35,7 @@ export async function temporalReady(address: string, timeoutMs: number): Promise
           });
         }
       }
-      await delay(ASK_AGAIN_MS);
+      await delay(ASK_AGAIN_MS, undefined, { signal });
     }
   };
   try {

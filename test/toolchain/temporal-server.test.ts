@@ -71,6 +71,17 @@ describe.each(['old', 'new'] as const)('the %s Temporal server', { timeout: 30_0
   });
 });
 
+it('takes other ports where one is taken meanwhile', async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'nexus-lambda-test-'));
+  const cli = join(folder, 'temporal');
+  const once = `if [ ! -e ${folder}/tried ]; then touch ${folder}/tried; echo "bind: address already in use"; exit 1; fi`;
+  await writeFile(cli, `#!/bin/sh\n${once}\nexec ${await ensureOldTemporalCli()} "$@"\n`);
+  await chmod(cli, 0o755);
+  const server = await startTemporal({ version: { cli } });
+  await server.stop();
+  await rm(folder, { recursive: true });
+});
+
 it('says why a server did not start, with the end of its log', async () => {
   const folder = await mkdtemp(join(tmpdir(), 'nexus-lambda-test-'));
   const cli = join(folder, 'temporal');

@@ -40,6 +40,7 @@ export interface RunningTemporal {
 }
 
 const LOG_FILE = 'server.log';
+const MOST_ATTEMPTS = 3;
 
 interface Launch {
   readonly command: string;
@@ -55,14 +56,27 @@ interface Launch {
  * Fails with the end of the server's log where it does not come up.
  */
 export async function startTemporal(options: StartTemporalOptions): Promise<RunningTemporal> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await startOnce(options);
+    } catch (error) {
+      // A port that was free a moment ago may be taken by now; others will be free.
+      const mayTryAgain = attempt < MOST_ATTEMPTS && options.ports === undefined;
+      if (!(mayTryAgain && messageOf(error).includes('address already in use'))) throw error;
+    }
+  }
+}
+
+async function startOnce(options: StartTemporalOptions): Promise<RunningTemporal> {
   const folder = await mkdtemp(join(tmpdir(), 'nexus-lambda-temporal-'));
   const logFile = join(folder, LOG_FILE);
   try {
     const launch = await prepare(options, folder);
     const server = startLogged(launch, folder, options);
+    const asking = new AbortController();
     try {
       await Promise.race([
-        temporalReady(launch.address, options.timeoutMs ?? 60_000),
+        temporalReady(launch.address, { timeoutMs: options.timeoutMs ?? 60_000, signal: asking.signal }),
         server.exited.then((code) => Promise.reject(new Error(`it ended with code ${code}`))),
       ]);
     } catch (error) {
@@ -71,6 +85,8 @@ export async function startTemporal(options: StartTemporalOptions): Promise<Runn
       throw new Error(`the Temporal server on ${launch.address} did not start: ${messageOf(error)}\n${said}`, {
         cause: error,
       });
+    } finally {
+      asking.abort();
     }
     return {
       address: launch.address,
