@@ -36,6 +36,9 @@ export function startEnvironment(setup: EnvironmentSetup, events: EnvironmentEve
   const thread = new Worker(new URL(`./environment-thread${extname(import.meta.url)}`, import.meta.url), {
     workerData: setup,
     env: temporalEnvironment(process.env, setup.temporal),
+    // With a young generation as large as the default (192 MB), V8 finds no room to end the thread alone when memory
+    // runs out, and takes the server along.
+    resourceLimits: { maxYoungGenerationSizeMb: 32 },
   });
   const loaded = Promise.withResolvers<readonly ServiceContract[]>();
   const underWay = new Map<number, PromiseWithResolvers<LambdaHttpResult>>();
