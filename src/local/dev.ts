@@ -8,6 +8,7 @@ import { endpointPath } from '../router/route.ts';
 import { createRouter, failureResponse } from '../router/router.ts';
 import type { TemporalTarget } from './environment-messages.ts';
 import { ModuleLoadError } from './execution-environment.ts';
+import { foreignOrigin } from './foreign-origin.ts';
 import { startHttpServer } from './http-server.ts';
 import { createLocalInvoker } from './local-invoker.ts';
 import { type Bundle, watchModule } from './module-bundler.ts';
@@ -67,6 +68,14 @@ export async function startDev(options: DevOptions, terminal: DevTerminal): Prom
 
   async function handle(request: NexusHttpRequest): Promise<NexusHttpResponse> {
     const startedAt = performance.now();
+    const origin = foreignOrigin(request.headers);
+    if (origin !== undefined) {
+      return failureResponse(
+        'UNAUTHORIZED',
+        `a web page at ${origin} may not call operations on this machine`,
+        request,
+      );
+    }
     const response = await router(request, { principal: 'local' }).catch((error: unknown) => {
       complain(inspect(error));
       return failureResponse('INTERNAL', 'the router failed; the terminal of nexus-lambda dev shows why', request);
@@ -75,12 +84,11 @@ export async function startDev(options: DevOptions, terminal: DevTerminal): Prom
     return response;
   }
 
-  async function failed(problem: string): Promise<void> {
+  function failed(problem: string): void {
     const consequence = invoker.serves
       ? 'the version before goes on serving'
       : 'requests are refused until it is mended';
     complain(`${problem}\n\nthe module does not load; ${consequence}`);
-    await reserveEndpoint(registry, { name: options.endpoint, target });
     ready.resolve([]);
   }
 
@@ -105,7 +113,7 @@ export async function startDev(options: DevOptions, terminal: DevTerminal): Prom
     } catch (error) {
       if (error instanceof ModuleLoadError) {
         bundle.discard();
-        await failed(error.message);
+        failed(error.message);
       } else {
         complain(inspect(error));
         ready.reject(error);
@@ -122,6 +130,8 @@ export async function startDev(options: DevOptions, terminal: DevTerminal): Prom
   }
 
   try {
+    // A request that comes before the module is loaded waits for it: NOT_FOUND would end its operation for good.
+    await reserveEndpoint(registry, { name: options.endpoint, target });
     server = await startHttpServer(options.port, handle);
     watch = await watchModule(
       options,
@@ -129,7 +139,7 @@ export async function startDev(options: DevOptions, terminal: DevTerminal): Prom
         built: (bundle) => void load(bundle),
         failed(problem) {
           invoker.refuse(problem);
-          void failed(problem);
+          failed(problem);
         },
         warned: complain,
       },

@@ -5,6 +5,7 @@ import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { expect, it, onTestFinished } from 'vitest';
 import { runCommandLine } from '../cli/command-line.ts';
+import { freePorts } from '../toolchain/free-ports.ts';
 import { createProject, ordersModule, startDev } from './project.ts';
 import { temporaryFolder } from './temporary-folder.ts';
 
@@ -42,6 +43,27 @@ it('serves the operations of a module, says which, and writes a line for each re
   ]);
   expect(answer.headers.get('transfer-encoding')).toBeNull();
   expect(await dev.line(/orders\/place/)).toMatch(/^shop {2}orders\/place {2}succeeded {2}[\d.]+ ms$/);
+});
+
+it('lets a request that comes before the module is loaded wait for it', async () => {
+  const gate = await startGate();
+  const [port = 0] = await freePorts(1);
+  const project = createProject({ 'shop.ts': ordersModule(ECHO, `await fetch('${gate.url}');`) });
+  const command = runCommandLine(project.folder, ['dev', 'shop.ts', '--port', String(port), '--ephemeral']);
+  await gate.arrived;
+  const early = fetch(`http://127.0.0.1:${port}/nexus/endpoints/${PLACE}`, { method: 'POST' });
+  gate.open();
+  expect((await early).status).toBe(200);
+  await command.line(/^listening on /);
+});
+
+it('refuses a web page that is not on this machine', async () => {
+  const dev = await startDev(createProject({ 'shop.ts': ordersModule(ECHO) }), ['--ephemeral']);
+  const from = async (origin: string) =>
+    (await fetch(`${dev.url}/nexus/endpoints/${PLACE}`, { method: 'POST', headers: { origin } })).status;
+  expect(await from('https://evil.example')).toBe(403);
+  expect(await from('null')).toBe(403);
+  expect(await from('http://localhost:3000')).toBe(200);
 });
 
 it('passes an empty body and an empty answer as such', async () => {

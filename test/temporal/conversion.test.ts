@@ -1,4 +1,3 @@
-import { createRequire } from 'node:module';
 import {
   ApplicationFailure,
   CancelledFailure,
@@ -14,6 +13,8 @@ import { patchProtobufRoot } from '@temporalio/proto/lib/patch-protobuf-root.js'
 import { decodePayload, handlerErrorToProto, operationErrorToProto } from '@temporalio/worker/lib/nexus/conversions.js';
 import fc from 'fast-check';
 import { HandlerError, OperationError } from 'nexus-rpc';
+import type { Type } from 'protobufjs';
+import { toJson } from 'protobufjs/ext/protojson.js';
 import { describe, expect, it } from 'vitest';
 import { plainConversion } from '../../src/handler/plain-conversion.ts';
 import type { Payload } from '../../src/nexus/payload.ts';
@@ -146,10 +147,7 @@ describe('errors', () => {
 });
 
 describe('a failure as JSON', () => {
-  // The copy of protobufjs beside @temporalio/proto, which knows its types.
-  const beside = createRequire(createRequire(import.meta.url).resolve('@temporalio/proto'));
-  const { toJson } = beside('protobufjs/ext/protojson') as { toJson: (type: unknown, message: unknown) => unknown };
-  const type = (patchProtobufRoot(proto as never) as unknown as { lookupType(name: string): unknown }).lookupType(
+  const type = (patchProtobufRoot(proto as never) as unknown as { lookupType(name: string): Type }).lookupType(
     'temporal.api.failure.v1.Failure',
   );
   const { Failure } = proto.temporal.api.failure.v1;

@@ -1,6 +1,5 @@
 import { DefaultPayloadConverterWithProtobufs } from '@temporalio/common/lib/protobufs.js';
-// The SDK takes messages of its own copy of protobufjs only, and another version is hoisted.
-import protobuf from '@temporalio/common/node_modules/protobufjs/light.js';
+import protobuf from 'protobufjs/light.js';
 
 const protobufRoot = protobuf.Root.fromJSON({
   nested: {
