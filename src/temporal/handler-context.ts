@@ -27,10 +27,13 @@ export interface HandlerScope extends TemporalScope {
   readonly metricMeter: MetricMeter;
 }
 
+/** Milliseconds by which the gRPC deadline follows the abort signal, so that it is the signal that ends a running call. */
+const AFTER_SIGNAL_MS = 100;
+
 /**
- * Runs a handler with the SDK's context around it. Calls of its client end with the abort signal and at the request's
- * deadline; both, since the SDK's connection does not look at a signal that has already fired. A handler that was
- * given up finds its context empty.
+ * Runs a handler with the SDK's context around it. Calls of its client end with the abort signal; a gRPC deadline ends
+ * those that start later, since the SDK's connection does not look at a signal that has already fired. A handler that
+ * was given up finds its context empty.
  */
 export async function runInHandlerContext<R>(scope: HandlerScope, handler: () => Promise<R>): Promise<R> {
   const log = LoggerWithComposedMetadata.compose(sdkLogger(scope.logger), () => ({
@@ -59,7 +62,8 @@ export async function runInHandlerContext<R>(scope: HandlerScope, handler: () =>
   };
   const { abortSignal, requestDeadline } = scope.context;
   const inContext = () => scope.client.withAbortSignal(abortSignal, () => asyncLocalStorage.run(context, handler));
-  return requestDeadline === undefined ? inContext() : scope.client.withDeadline(requestDeadline, inContext);
+  if (requestDeadline === undefined) return inContext();
+  return scope.client.withDeadline(requestDeadline.getTime() + AFTER_SIGNAL_MS, inContext);
 }
 
 /** The SDK's Logger has a `log` by level besides the five methods that everybody's has. */
