@@ -39,4 +39,6 @@ export interface LambdaContext {
   readonly functionName: string;
   /** Milliseconds until Lambda ends this environment. */
   getRemainingTimeInMillis(): number;
+  /** How a host that is not Lambda replaces this environment after the answer. Lambda's own context has none. */
+  retireEnvironment?(): void;
 }
