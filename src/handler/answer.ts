@@ -1,15 +1,14 @@
 import { HandlerError, OperationError } from 'nexus-rpc';
 import type { NexusHttpResponse } from '../nexus/message.ts';
-import type { ProtoFailure } from '../nexus/proto-failure.ts';
 import { type CancelRequest, MAX_BODY_BYTES, parseRequest, type StartRequest } from '../nexus/request.ts';
-import { formatFailureResponse, isTemporalCaller } from '../nexus/response.ts';
-import { budgetOf, runUntil } from './deadline.ts';
+import { isTemporalCaller } from '../nexus/response.ts';
+import { budgetOf, runUntil, type TimeBudget } from './deadline.ts';
+import { failureAnswer } from './failure-answer.ts';
 import { deadlineError } from './handler-errors.ts';
 import type { NexusInterceptorsFactory } from './interceptors.ts';
 import type { LambdaRequest } from './lambda-event.ts';
 import type { Logger } from './logger.ts';
-import { plainConversion } from './plain-conversion.ts';
-import { operationFailure, runOperation } from './run-operation.ts';
+import { isLogged, operationFailure, runOperation } from './run-operation.ts';
 import type { Services } from './services.ts';
 import type { TemporalSide } from './temporal-side.ts';
 
@@ -20,137 +19,126 @@ export interface Answering {
   readonly interceptors: readonly NexusInterceptorsFactory[];
   readonly logger: Logger;
   readonly deadlineReserveMs: number;
-  readonly retireEnvironment: () => void;
-  readonly now: () => number;
+}
+
+/** What is known of an invocation besides its request. */
+export interface InvocationTime {
+  /** Milliseconds since it arrived: what middlewares have taken of the caller's time. */
+  readonly elapsedMs: number;
+  /** Milliseconds until Lambda ends the environment, from now. */
+  readonly lambdaMs: number | undefined;
+}
+
+export interface Answer {
+  readonly response: NexusHttpResponse;
+  /** The handler goes on after its answer: nothing else may run in this environment. */
+  readonly abandoned: boolean;
 }
 
 /** Answers one request. Never rejects: whatever goes wrong is a Nexus failure, sent before the caller gives up. */
-export async function answer(
-  incoming: LambdaRequest,
-  lambdaMs: number | undefined,
-  answering: Answering,
-): Promise<NexusHttpResponse> {
+export async function answer(incoming: LambdaRequest, time: InvocationTime, answering: Answering): Promise<Answer> {
   let request: StartRequest | CancelRequest;
   try {
     request = parse(incoming, answering.services);
   } catch (error) {
-    return failureAnswer(error, 'cancel', incoming, answering);
+    return settled(await failureAnswer(operationFailure(error, 'cancel', answering.temporal), incoming, answering));
   }
-  const { requestTimeoutMs } = request;
-  const budget = budgetOf({ requestTimeoutMs, gatewayMs: incoming.gatewayMs, lambdaMs }, answering.deadlineReserveMs);
   const { kind, service, operation } = request;
-  const outOfTime = (cause?: unknown) =>
-    failureAnswer(deadlineError(service, operation, budget?.handlerMs ?? 0, cause), kind, incoming, answering);
-  if (budget !== undefined && budget.handlerMs <= 0) return outOfTime();
+  const budget = budgetFor(request, incoming, time, answering.deadlineReserveMs);
+  const failed = (error: unknown) =>
+    failureAnswer(operationFailure(error, kind, answering.temporal), incoming, answering);
+  const outOfTime = (cause?: unknown) => failed(deadlineError(service, operation, budget?.handlerMs ?? 0, cause));
+  if (budget !== undefined && budget.handlerMs <= 0) return settled(await outOfTime());
 
   const abort = new AbortController();
   let abandoned = false;
-  const outcome = await runUntil(
-    {
-      abort,
-      budget,
-      reason:
-        answering.temporal?.deadlineReason ?? (() => new DOMException('the request deadline passed', 'TimeoutError')),
-    },
-    () =>
-      runOperation(request, {
-        ...answering,
-        endpoint: incoming.endpoint,
-        abortSignal: abort.signal,
-        requestDeadline: budget && new Date(answering.now() + budget.handlerMs),
-        abandoned: () => abandoned,
-        emptyBodyAs: !incoming.behindGateway
-          ? 'nothing'
-          : isTemporalCaller(incoming.request.headers)
-            ? 'temporal-payload'
-            : 'json-null',
-      }),
+  const outcome = await runUntil({ abort, budget, reason: answering.temporal?.deadlineReason ?? deadlineReason }, () =>
+    runOperation(request, {
+      ...answering,
+      endpoint: incoming.endpoint,
+      abortSignal: abort.signal,
+      requestDeadline: budget && new Date(Date.now() + budget.handlerMs),
+      abandoned: () => abandoned,
+      emptyBodyAs: emptyBodyAs(incoming),
+    }),
   );
   switch (outcome.kind) {
     case 'settled':
-      return withinLimit(outcome.value, incoming, answering);
+      if (outcome.value.body.length <= MAX_BODY_BYTES) return settled(outcome.value);
+      return settled(await failed(tooLarge(service, operation, outcome.value, answering.logger)));
     case 'threw':
       // After the deadline only an answer that the handler chose is more than the echo of its abort signal.
       if (outcome.late && !(outcome.error instanceof HandlerError || outcome.error instanceof OperationError)) {
-        return outOfTime(outcome.error);
+        return settled(await outOfTime(outcome.error));
       }
-      return failureAnswer(outcome.error, kind, incoming, answering);
+      logUnlessLogged(outcome.error, request, answering);
+      return settled(await failed(outcome.error));
     case 'abandoned':
       abandoned = true;
       answering.logger.warn(
         'Nexus handler did not settle after its deadline: it was answered with a timeout, its Temporal client and context ' +
-          'were taken from it, and this environment will not serve another request',
+          'were taken from it, and its environment is retired',
         { service, operation, handlerMs: budget?.handlerMs, letGoMs: budget?.letGoMs },
       );
-      answering.retireEnvironment();
-      return outOfTime();
+      return { response: await outOfTime(), abandoned };
   }
 }
 
-/** The answer for an error that no operation threw: a request that does not parse, or a middleware's own. */
-export async function failureAnswer(
-  thrown: unknown,
-  kind: 'start' | 'cancel',
-  incoming: Pick<LambdaRequest, 'request'>,
-  { temporal }: Pick<Answering, 'temporal'>,
-): Promise<NexusHttpResponse> {
-  const failureSupport = incoming.request.headers['temporal-nexus-failure-support'] === 'true';
-  const error = operationFailure(thrown, kind, temporal);
-  const operationState = error instanceof OperationError ? error.state : undefined;
-  const format = (failure: ProtoFailure) =>
-    formatFailureResponse(failure, {
-      failureSupport,
-      operationState,
-      fromHandler: true,
-      temporalCaller: isTemporalCaller(incoming.request.headers),
-    });
-  const encode = (what: Error) => (temporal?.conversion ?? plainConversion).encodeError(what);
-  let response: NexusHttpResponse;
-  try {
-    response = format(await encode(error));
-  } catch (broken) {
-    // A data converter that fails on the error itself: the caller still learns what happened, without its details.
-    response = format(
-      await plainConversion.encodeError(
-        new HandlerError('INTERNAL', `the data converter failed on the error '${error.message}'`, { cause: broken }),
-      ),
-    );
-  }
-  if (response.body.length <= MAX_BODY_BYTES) return response;
-  return format(await plainConversion.encodeError(shortened(error)));
+function budgetFor(
+  { requestTimeoutMs }: StartRequest | CancelRequest,
+  { gatewayMs }: LambdaRequest,
+  { elapsedMs, lambdaMs }: InvocationTime,
+  reserveMs: number,
+): TimeBudget | undefined {
+  const left = (limit: number | undefined) => limit && limit - elapsedMs;
+  return budgetOf({ requestTimeoutMs: left(requestTimeoutMs), gatewayMs: left(gatewayMs), lambdaMs }, reserveMs);
+}
+
+function settled(response: NexusHttpResponse): Answer {
+  return { response, abandoned: false };
+}
+
+function deadlineReason(): unknown {
+  return new DOMException('the request deadline passed', 'TimeoutError');
+}
+
+function emptyBodyAs({ addsContentType, request }: LambdaRequest): 'nothing' | 'temporal-payload' | 'json-null' {
+  if (!addsContentType) return 'nothing';
+  return isTemporalCaller(request.headers) ? 'temporal-payload' : 'json-null';
 }
 
 /** Temporal 1.32 retries an answer over its limit for as long as the operation lives, so it is ended here. */
-function withinLimit(
-  response: NexusHttpResponse,
-  incoming: LambdaRequest,
-  answering: Answering,
-): NexusHttpResponse | Promise<NexusHttpResponse> {
-  if (response.body.length <= MAX_BODY_BYTES) return response;
-  const message = `the result is ${response.body.length} bytes; a Nexus result can have ${MAX_BODY_BYTES}`;
-  return failureAnswer(
-    new HandlerError('INTERNAL', message, { retryableOverride: false }),
-    'start',
-    incoming,
-    answering,
-  );
+function tooLarge(service: string, operation: string, { body }: NexusHttpResponse, logger: Logger): HandlerError {
+  const message = `the result is ${body.length} bytes; a Nexus result can have ${MAX_BODY_BYTES}`;
+  logger.warn(`Nexus operation failed: ${message}`, { service, operation });
+  return new HandlerError('INTERNAL', message, { retryableOverride: false });
 }
 
-function parse(incoming: LambdaRequest, services: Services): StartRequest | CancelRequest {
-  if (incoming.behindGateway) {
-    try {
-      return parseRequest(incoming.request, { decodedPath: services.contract });
-    } catch (error) {
-      if (!(error instanceof HandlerError && error.type === 'NOT_FOUND')) throw error;
-      // A Function URL hands the path on as it came; and the raw reading knows what is missing.
-    }
+/** What failed around user code: an input or a result that does not convert, a token that cannot be sent. */
+function logUnlessLogged(
+  error: unknown,
+  { kind, service, operation }: StartRequest | CancelRequest,
+  { temporal, logger }: Answering,
+): void {
+  const failure = operationFailure(error, kind, temporal);
+  // The other types are the caller's own mistakes, and those are told to the caller.
+  if (isLogged(error) || !(failure instanceof HandlerError) || failure.type !== 'INTERNAL') return;
+  logger.warn('Nexus operation failed', { service, operation, error });
+}
+
+/**
+ * An HTTP API hands the path on decoded, where names are told apart by the contract only; a Function URL as it came.
+ * Each is read the other way too before it is given up.
+ */
+function parse({ request, path }: LambdaRequest, services: Services): StartRequest | CancelRequest {
+  const decoded = () => parseRequest(request, { decodedPath: services.contract });
+  const escaped = () => parseRequest(request);
+  if (path === 'escaped') return escaped();
+  const [first, second] = path === 'decoded' ? [decoded, escaped] : [escaped, decoded];
+  try {
+    return first();
+  } catch (error) {
+    if (!(error instanceof HandlerError && error.type === 'NOT_FOUND')) throw error;
+    return second();
   }
-  return parseRequest(incoming.request);
-}
-
-function shortened(error: HandlerError | OperationError): Error {
-  const message = `${error.message.slice(0, 1000)} [cause and details left out: together they are over ${MAX_BODY_BYTES} bytes]`;
-  if (error instanceof OperationError) return new OperationError(error.state, message, { stackTrace: '' });
-  const { type, retryableOverride } = error;
-  return new HandlerError(type, message, { retryableOverride, stackTrace: '' });
 }

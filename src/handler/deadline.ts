@@ -39,7 +39,7 @@ export type TimedOutcome<R> =
   | { readonly kind: 'settled'; readonly value: R; readonly late: boolean }
   | { readonly kind: 'threw'; readonly error: unknown; readonly late: boolean }
   /** The deadline passed, the abort signal fired, and the handler did not settle within the time to let go. */
-  | { readonly kind: 'abandoned'; readonly settled: Promise<void> };
+  | { readonly kind: 'abandoned' };
 
 export interface TimedRun {
   readonly abort: AbortController;
@@ -71,7 +71,7 @@ export async function runUntil<R>(run: TimedRun, work: () => Promise<R>): Promis
     abort.abort(run.reason());
     const second = await Promise.race([settled, after(budget.letGoMs)]);
     if (second !== 'time is over') return second;
-    return { kind: 'abandoned', settled: settled.then(() => undefined) };
+    return { kind: 'abandoned' };
   } finally {
     clearTimeout(timer);
   }

@@ -1,4 +1,5 @@
 import { isUtf8 } from 'node:buffer';
+import { lowerCased } from '../nexus/headers.ts';
 import type { NexusHttpRequest, NexusHttpResponse } from '../nexus/message.ts';
 import type { LambdaHttpResult, NexusInvocation } from './invocation.ts';
 
@@ -22,8 +23,10 @@ export interface LambdaRequest {
   readonly request: NexusHttpRequest;
   /** Milliseconds that whoever is in front still waits; undefined where nothing in front sets a limit. */
   readonly gatewayMs: number | undefined;
-  /** True behind API Gateway: it decodes the path before we see it, and adds a Content-Type to an answer without one. */
-  readonly behindGateway: boolean;
+  /** How the path comes: as it was sent, decoded by an HTTP API, or either, as nothing says of a Function URL. */
+  readonly path: 'escaped' | 'decoded' | 'either';
+  /** Whether what is in front adds a Content-Type to an answer without one. */
+  readonly addsContentType: boolean;
 }
 
 /** Fails with a TypeError for an event that is no Nexus request: a wrong trigger is wired to the function. */
@@ -34,7 +37,8 @@ export function parseLambdaEvent(event: unknown): LambdaRequest {
       endpoint: event.endpoint,
       request: { method, path, query, headers, body: fromBase64(body) },
       gatewayMs: event.timeoutMs,
-      behindGateway: false,
+      path: 'escaped',
+      addsContentType: false,
     };
   }
   if (isHttpEvent(event)) {
@@ -50,7 +54,8 @@ export function parseLambdaEvent(event: unknown): LambdaRequest {
         body: event.isBase64Encoded ? fromBase64(event.body ?? '') : new TextEncoder().encode(event.body ?? ''),
       },
       gatewayMs: functionUrl ? undefined : HTTP_API_TIMEOUT_MS,
-      behindGateway: true,
+      path: functionUrl ? 'either' : 'decoded',
+      addsContentType: true,
     };
   }
   throw new TypeError(
@@ -98,8 +103,4 @@ function describe(event: unknown): string {
 
 function fromBase64(text: string): Uint8Array {
   return new Uint8Array(Buffer.from(text, 'base64'));
-}
-
-function lowerCased(headers: Readonly<Record<string, string>>): Record<string, string> {
-  return Object.fromEntries(Object.entries(headers).map(([name, value]) => [name.toLowerCase(), value]));
 }

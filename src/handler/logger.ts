@@ -17,33 +17,39 @@ type Level = (typeof LEVELS)[number];
 export interface ConsoleLoggerOptions {
   /** Lines below this level are left out. */
   readonly level: Level;
-  /** `json` is one JSON object a line, which CloudWatch Logs Insights reads by field; `text` is for a terminal. */
-  readonly format: 'json' | 'text';
+  /**
+   * `text` is for a terminal. `json` is one JSON object a line, which CloudWatch Logs Insights reads by field. `object`
+   * leaves the JSON to a runtime that writes it itself.
+   */
+  readonly format: 'text' | 'json' | 'object';
 }
 
 /**
- * The logger of a handler that brings none: Lambda's own settings decide (`AWS_LAMBDA_LOG_LEVEL`, INFO without it);
- * outside Lambda the lines are text.
+ * The logger of a handler that brings none. The function's own settings decide: its log level (`AWS_LAMBDA_LOG_LEVEL`,
+ * INFO without one) and format (`AWS_LAMBDA_LOG_FORMAT`). Outside Lambda the lines are text.
  */
 export function consoleLoggerOptions(env: Readonly<Record<string, string | undefined>>): ConsoleLoggerOptions {
   const wanted = env.AWS_LAMBDA_LOG_LEVEL?.toLowerCase();
+  const onLambda = env.AWS_LAMBDA_FUNCTION_NAME !== undefined;
   return {
     level: LEVELS.find((level) => level === wanted) ?? 'info',
-    format: env.AWS_LAMBDA_FUNCTION_NAME === undefined ? 'text' : 'json',
+    format: !onLambda ? 'text' : env.AWS_LAMBDA_LOG_FORMAT === 'JSON' ? 'object' : 'json',
   };
 }
 
-/** Writes to `console`, which Lambda sends to CloudWatch Logs. */
-export function createConsoleLogger(options: ConsoleLoggerOptions): Logger {
-  const least = LEVELS.indexOf(options.level);
-  const write = (level: Level) => (message: string, meta?: LogMetadata) => {
-    if (LEVELS.indexOf(level) < least) return;
-    // console.trace would add a stack trace.
-    const line = console[level === 'trace' ? 'debug' : level];
-    if (options.format === 'json') line(JSON.stringify({ level: level.toUpperCase(), message, ...plain(meta) }));
-    else if (meta === undefined || Object.keys(meta).length === 0) line(message);
-    else line(message, meta);
-  };
+/** Writes to `console`, which Lambda sends to CloudWatch Logs. Never throws, whatever it is given. */
+export function createConsoleLogger({ level: least, format }: ConsoleLoggerOptions): Logger {
+  const write =
+    (level: Level) =>
+    (message: string, meta: LogMetadata = {}) => {
+      if (LEVELS.indexOf(level) < LEVELS.indexOf(least)) return;
+      // console.trace would add a stack trace.
+      const line = console[level === 'trace' ? 'debug' : level];
+      if (format === 'text') return Object.keys(meta).length === 0 ? line(message) : line(message, meta);
+      const entry = loggable({ message, ...meta });
+      if (format === 'object') line(entry);
+      else line(JSON.stringify({ level: level.toUpperCase(), ...(entry as object) }));
+    };
   return {
     trace: write('trace'),
     debug: write('debug'),
@@ -53,13 +59,27 @@ export function createConsoleLogger(options: ConsoleLoggerOptions): Logger {
   };
 }
 
-function plain(meta: LogMetadata | undefined): Record<string, unknown> {
-  return Object.fromEntries(
-    Object.entries(meta ?? {}).map(([key, value]) => [key, value instanceof Error ? describeError(value) : value]),
-  );
-}
+const MAX_DEPTH = 8;
 
-function describeError(error: Error): Record<string, unknown> {
-  const { name, message, stack, cause } = error;
-  return { ...error, name, message, stack, ...(cause instanceof Error && { cause: describeError(cause) }) };
+/**
+ * What JSON can hold of a value: bigints as text, cycles and depths cut, and of an error its name, message, stack, code
+ * and causes. An HTTP client's error has more, cycles and authorization headers among it.
+ */
+function loggable(value: unknown, depth = 0): unknown {
+  if (typeof value === 'bigint' || typeof value === 'function' || typeof value === 'symbol') return String(value);
+  if (typeof value !== 'object' || value === null) return value;
+  if (depth >= MAX_DEPTH) return '…';
+  try {
+    if (value instanceof Error) {
+      const { name, message, stack, cause } = value;
+      const { code } = value as { code?: unknown };
+      return { name, message, stack, code: loggable(code, depth + 1), cause: loggable(cause, depth + 1) };
+    }
+    if ('toJSON' in value && typeof value.toJSON === 'function') return loggable(value.toJSON(), depth + 1);
+    if (Array.isArray(value)) return value.map((item) => loggable(item, depth + 1));
+    return Object.fromEntries(Object.entries(value).map(([key, member]) => [key, loggable(member, depth + 1)]));
+  } catch (error) {
+    // A getter or toJSON of the user's that throws.
+    return `[not loggable: ${String(error)}]`;
+  }
 }

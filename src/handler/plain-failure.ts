@@ -1,4 +1,5 @@
 import { HandlerError, OperationError } from 'nexus-rpc';
+import { encodeBase64 } from '../nexus/base64.ts';
 import type { Payload } from '../nexus/payload.ts';
 import type { JsonPayload, ProtoFailure } from '../nexus/proto-failure.ts';
 
@@ -84,13 +85,9 @@ function details(values: unknown[] | null | undefined, encode: Encode): { detail
 /** A payload as protojson. */
 export function jsonPayload({ metadata, data }: Payload): JsonPayload {
   return {
-    metadata: Object.fromEntries(Object.entries(metadata).map(([key, value]) => [key, base64(value)])),
-    data: base64(data),
+    metadata: Object.fromEntries(Object.entries(metadata).map(([key, value]) => [key, encodeBase64(value)])),
+    data: encodeBase64(data),
   };
-}
-
-function base64(bytes: Uint8Array): string {
-  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('base64');
 }
 
 function describeNonError(thrown: unknown): string {

@@ -1,19 +1,38 @@
-import { subscribe } from 'node:diagnostics_channel';
+import { request } from 'node:http';
+import type { LambdaContext, LambdaHttpResult } from './invocation.ts';
 
 /**
- * Ends this Lambda environment after its current answer was taken, so that a handler that ran past its deadline does
- * not go on inside somebody else's request.
+ * Ends this Lambda environment once its current answer is in, so that a handler that ran past its deadline does not
+ * go on inside somebody else's request.
  *
  * Lambda freezes an environment as soon as its runtime asks for the next event, so a timer set now would fire inside
- * the next request and take that one down. The one moment between is when the Runtime API has acknowledged the
- * answer; Node's `http.client.response.finish` diagnostics channel tells it. Lambda then starts a new environment.
+ * the next request and take that one down. So the answer is handed in here, by the call that a runtime hands it in
+ * with, and the process ends when the Runtime API has acknowledged it. Lambda then starts a new environment.
+ *
+ * Resolves, for the runtime to hand the answer in as ever, where the Runtime API does not take it.
  */
-export function retireLambdaEnvironment(exit: (code: number) => void = process.exit): void {
-  subscribe('http.client.response.finish', (message) => {
-    const { request } = message as { request?: { path?: string } };
-    if (request?.path !== undefined && ANSWER_PATH.test(request.path)) exit(0);
-  });
+export async function retireLambdaEnvironment(
+  answer: LambdaHttpResult,
+  { awsRequestId }: LambdaContext,
+  exit: (code: number) => void = process.exit,
+): Promise<void> {
+  const api = process.env.AWS_LAMBDA_RUNTIME_API;
+  if (api === undefined) return;
+  const status = await post(
+    `http://${api}/2018-06-01/runtime/invocation/${awsRequestId}/response`,
+    JSON.stringify(answer),
+  );
+  if (status === 202) exit(0);
 }
 
-/** The call with which a runtime hands in its answer (AWS Lambda Runtime API, 2018-06-01). */
-const ANSWER_PATH = /\/runtime\/invocation\/[^/]+\/response$/;
+/** The status of the answer; `undefined` where there was none. */
+function post(url: string, body: string): Promise<number | undefined> {
+  return new Promise((resolve) => {
+    const sent = request(url, { method: 'POST', headers: { 'content-type': 'application/json' } }, (response) => {
+      response.resume();
+      resolve(response.statusCode);
+    });
+    sent.on('error', () => resolve(undefined));
+    sent.end(body);
+  });
+}

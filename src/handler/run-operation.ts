@@ -127,6 +127,20 @@ function isAsync<T>(
   return result.isAsync;
 }
 
+/** Errors that have their line in the log: each gets one. */
+const logged = new WeakSet<object>();
+
+/** Whether what user code threw was logged when it did. */
+export function isLogged(error: unknown): boolean {
+  return typeof error === 'object' && error !== null && logged.has(error);
+}
+
+/** What an abort signal, and the calls that it ends, are known to throw. */
+function isCancellation(error: unknown): boolean {
+  const name = error instanceof Error ? error.name : undefined;
+  return name === 'CancelledFailure' || name === 'AbortError' || name === 'TimeoutError';
+}
+
 /** Logs each call of user code at the levels and with the words of a worker. */
 function observer({ logger, abortSignal }: OperationRun, attributes: () => Record<string, unknown>): Observed {
   return async (method, call) => {
@@ -138,8 +152,12 @@ function observer({ logger, abortSignal }: OperationRun, attributes: () => Recor
       logger.debug('Nexus handler invocation completed', meta());
       return result;
     } catch (error) {
-      if (abortSignal.aborted) logger.debug('Nexus handler invocation completed as cancelled', { ...meta(), error });
-      else logger.warn('Nexus handler invocation failed', { ...meta(), error });
+      if (abortSignal.aborted && isCancellation(error)) {
+        logger.debug('Nexus handler invocation completed as cancelled', { ...meta(), error });
+      } else {
+        logger.warn('Nexus handler invocation failed', { ...meta(), error });
+        if (typeof error === 'object' && error !== null) logged.add(error);
+      }
       throw error;
     }
   };

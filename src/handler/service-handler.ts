@@ -1,12 +1,14 @@
 import middy from '@middy/core';
 import type { ServiceHandler } from 'nexus-rpc';
-import { type Answering, answer, failureAnswer } from './answer.ts';
+import { type Answering, answer } from './answer.ts';
 import { DEFAULT_DEADLINE_RESERVE_MS } from './deadline.ts';
+import { failureAnswer } from './failure-answer.ts';
 import type { NexusInterceptorsFactory } from './interceptors.ts';
 import type { LambdaContext, LambdaHttpResult } from './invocation.ts';
 import { parseLambdaEvent, toLambdaResult } from './lambda-event.ts';
 import { consoleLoggerOptions, createConsoleLogger, type Logger } from './logger.ts';
 import { retireLambdaEnvironment } from './retirement.ts';
+import { operationFailure } from './run-operation.ts';
 import { indexServices } from './services.ts';
 import type { TemporalSide } from './temporal-side.ts';
 
@@ -72,20 +74,59 @@ export function createServiceHandler(options: ServiceHandlerOptions): ServiceLam
     interceptors: options.interceptors?.nexus ?? [],
     logger: options.logger ?? createConsoleLogger(consoleLoggerOptions(process.env)),
     deadlineReserveMs: options.deadlineReserveMs ?? DEFAULT_DEADLINE_RESERVE_MS,
-    retireEnvironment: options.retireEnvironment ?? retireLambdaEnvironment,
-    now: Date.now,
   };
+  const { retireEnvironment } = options;
+  /** By their contexts, which Lambda and the dev server make anew for each. */
+  const invocations = new WeakMap<LambdaContext, Invocation>();
+
   // middy's own timer would answer 5 ms before Lambda's end; ours answers before the caller's.
   const chain = middy(
-    async (event: unknown, context: LambdaContext): Promise<LambdaHttpResult> =>
-      toLambdaResult(await answer(parseLambdaEvent(event), context?.getRemainingTimeInMillis?.(), answering)),
+    async (event: unknown, context: LambdaContext): Promise<LambdaHttpResult> => {
+      const invocation = invocations.get(context);
+      const elapsedMs = performance.now() - (invocation?.startedAt ?? performance.now());
+      const lambdaMs = context.getRemainingTimeInMillis();
+      const { response, abandoned } = await answer(parseLambdaEvent(event), { elapsedMs, lambdaMs }, answering);
+      if (invocation) invocation.abandoned = abandoned;
+      return toLambdaResult(response);
+    },
     { timeoutEarlyInMillis: 0 },
   );
   chain.onError(async (request) => {
     // A middleware of the user that answered the error itself has the say.
     if (request.response !== undefined && request.response !== null) return;
-    const incoming = parseLambdaEvent(request.event);
-    request.response = toLambdaResult(await failureAnswer(request.error, 'start', incoming, answering));
+    const error = operationFailure(request.error, 'start', options.temporal);
+    request.response = toLambdaResult(await failureAnswer(error, parseLambdaEvent(request.event), answering));
   });
-  return Object.assign(chain as unknown as ServiceLambdaHandler, { services: options.services });
+
+  const run = chain as unknown as (event: unknown, context: LambdaContext) => Promise<LambdaHttpResult>;
+  const handler = async (event: unknown, context: LambdaContext): Promise<LambdaHttpResult> => {
+    const invocation: Invocation = { startedAt: performance.now(), abandoned: false };
+    invocations.set(context, invocation);
+    const result = await run(event, context);
+    if (invocation.abandoned) {
+      if (retireEnvironment) retireEnvironment();
+      else if (context.retireEnvironment) context.retireEnvironment();
+      else await retireLambdaEnvironment(result, context);
+    }
+    return result;
+  };
+  const chained =
+    <A>(add: (middleware: A) => unknown) =>
+    (middleware: A): ServiceLambdaHandler => {
+      add(middleware);
+      return serviceHandler;
+    };
+  const serviceHandler: ServiceLambdaHandler = Object.assign(handler, {
+    services: options.services,
+    use: chained(chain.use as (middleware: Middleware | readonly Middleware[]) => unknown),
+    before: chained(chain.before as (middleware: NonNullable<Middleware['before']>) => unknown),
+    after: chained(chain.after as (middleware: NonNullable<Middleware['after']>) => unknown),
+    onError: chained(chain.onError as (middleware: NonNullable<Middleware['onError']>) => unknown),
+  });
+  return serviceHandler;
+}
+
+interface Invocation {
+  readonly startedAt: number;
+  abandoned: boolean;
 }

@@ -1,5 +1,6 @@
 import { HandlerError, type HandlerErrorType } from 'nexus-rpc';
 import type { NexusInvocation } from '../handler/invocation.ts';
+import { HTTP_API_TIMEOUT_MS } from '../handler/lambda-event.ts';
 import { parseDuration } from '../nexus/duration.ts';
 import { withoutCredentials } from '../nexus/headers.ts';
 import type { NexusHttpRequest, NexusHttpResponse } from '../nexus/message.ts';
@@ -10,8 +11,8 @@ import { toHttpResponse } from './lambda-result.ts';
 import type { Clock, Endpoint, EndpointRegistry, Invoker } from './ports.ts';
 import { parseRoute } from './route.ts';
 
-/** Longest time that a handler gets for one request: what an API Gateway HTTP API waits at most. */
-export const MAX_TIMEOUT_MS = 30_000;
+/** Longest time that a handler gets for one request: what the gateway in front of it waits at most. */
+export const MAX_TIMEOUT_MS = HTTP_API_TIMEOUT_MS;
 
 /** How many endpoints the answer to an unknown name lists; beyond it a list helps nobody. */
 const MAX_NAMES_LISTED = 50;

@@ -7,7 +7,9 @@ import {
   serviceHandler,
 } from 'nexus-rpc';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { createServiceHandler, type Logger, type ServiceHandlerOptions } from '../../src/index.ts';
+import { toHandlerError } from '../../src/handler/handler-errors.ts';
+import { plainConversion } from '../../src/handler/plain-conversion.ts';
+import { createServiceHandler, type Logger, type ServiceHandlerOptions, type TemporalSide } from '../../src/index.ts';
 import { bodyBytes, bodyJson, context, httpEvent, invocation } from './requests.ts';
 
 const shop = service('shop', {
@@ -142,6 +144,7 @@ describe('a sync operation', () => {
     const result = await large(invocation('/s/big'), context());
     expect(result).toMatchObject({ statusCode: 500, headers: { 'nexus-request-retryable': 'false' } });
     expect(result.body).toContain('2097154 bytes');
+    expect(lines).toMatchObject([{}, {}, { level: 'warn', message: expect.stringContaining('2097154 bytes') }]);
   });
 });
 
@@ -244,6 +247,43 @@ describe('a failing operation', () => {
   });
 });
 
+describe('a failure that cannot be sent as it is', () => {
+  const failing = (error: Error, encodeError?: () => Promise<never>) => {
+    const boom = service('boom', { go: operation<void, void>() });
+    const go = async () => {
+      throw error;
+    };
+    const conversion = { ...plainConversion, ...(encodeError && { encodeError }) };
+    const side = {
+      conversion,
+      attributes: { namespace: 'n', taskQueue: 'q' },
+      toHandlerError,
+      deadlineReason: () => 'late',
+    };
+    const temporal: TemporalSide = { ...side, run: (_scope, call) => call() };
+    return handlerOf({ services: [serviceHandler(boom, { go })], temporal })(invocation('/boom/go'), context());
+  };
+
+  it('is cut where it is over what Nexus carries, and keeps its type', async () => {
+    const result = await failing(new HandlerError('CONFLICT', `secret ${'x'.repeat(3 * 1024 * 1024)}`));
+    expect(result.statusCode).toBe(409);
+    expect(result.body.length).toBeLessThan(3_000);
+    expect(result.body).toContain('cut, with its cause and details');
+  });
+
+  it('says nothing of the error where the data converter, which may be there to encrypt it, fails', async () => {
+    const broken = async () => {
+      throw new Error('KMS is down');
+    };
+    for (const error of [new HandlerError('BAD_REQUEST', 'card 4111'), new OperationError('failed', 'card 4111')]) {
+      const result = await failing(error, broken);
+      expect(result.statusCode).toBe(500);
+      expect(result.headers).not.toHaveProperty('nexus-request-retryable');
+      expect(result.body).not.toContain('4111');
+    }
+  });
+});
+
 describe('a request for what is not there', () => {
   it.each([
     ['service', '/shopp/echo', "no service 'shopp' here; there is 'shop'"],
@@ -271,17 +311,53 @@ describe('at the deadline', () => {
     expect(retireEnvironment).not.toHaveBeenCalled();
   });
 
-  it('a handler that does not is answered all the same, logged by name, and its environment retired', async () => {
-    const retired = new Promise<void>((resolve) => {
-      const result = slow(false, { retireEnvironment: resolve });
-      void vi.advanceTimersByTimeAsync(9_750).then(async () => expect((await result).statusCode).toBe(520));
-    });
-    await retired;
+  it('a handler that does not is answered all the same, logged by name, and its environment retired after the answer', async () => {
+    const retireEnvironment = vi.fn<() => void>();
+    const result = slow(false, { retireEnvironment });
+    await vi.advanceTimersByTimeAsync(9_749);
+    expect(retireEnvironment).not.toHaveBeenCalled();
+    await vi.advanceTimersByTimeAsync(1);
+    expect((await result).statusCode).toBe(520);
+    expect(retireEnvironment).toHaveBeenCalledOnce();
     expect(lines).toContainEqual({
       level: 'warn',
       message: expect.stringContaining('did not settle after its deadline'),
       meta: expect.objectContaining({ service: 'shop', operation: 'slow' }),
     });
+  });
+
+  it('a host that is not Lambda is asked through the context to replace the environment', async () => {
+    const retireEnvironment = vi.fn<() => void>();
+    const event = invocation('/shop/slow', { body: '{"letGo":false}', timeoutMs: 1_000 });
+    const result = handler(event, { ...context(), retireEnvironment });
+    await vi.advanceTimersByTimeAsync(1_000);
+    expect((await result).statusCode).toBe(520);
+    expect(retireEnvironment).toHaveBeenCalledOnce();
+  });
+
+  it('counts what a middleware takes of the time', async () => {
+    const delayed = handlerOf().before(() => new Promise<void>((resolve) => setTimeout(resolve, 3_000)));
+    const result = delayed(invocation('/shop/slow', { body: '{"letGo":true}', timeoutMs: 5_000 }), context());
+    await vi.advanceTimersByTimeAsync(4_600);
+    expect((await result).body).toContain('was not done within the 1600 ms it had');
+  });
+
+  it('what a handler throws instead of letting go has its line in the log', async () => {
+    const rollback = operation<void, void>();
+    const services = [
+      serviceHandler(service('bank', { rollback }), {
+        rollback: (ctx) =>
+          new Promise((_resolve, reject) => {
+            ctx.abortSignal.addEventListener('abort', () => reject(new TypeError('rollback failed')));
+          }),
+      }),
+    ];
+    const result = handlerOf({ services })(invocation('/bank/rollback', { timeoutMs: 1_000 }), context());
+    await vi.advanceTimersByTimeAsync(1_000);
+    expect((await result).statusCode).toBe(520);
+    expect(lines.filter(({ level }) => level === 'warn')).toMatchObject([
+      { meta: { error: new TypeError('rollback failed') } },
+    ]);
   });
 
   it('a request whose time is over never reaches its handler', async () => {
@@ -319,6 +395,12 @@ describe('events of AWS', () => {
     for (const name of ['my svc/v1/a/b', 'my%20svc%2Fv1/a%2Fb']) {
       expect(bodyJson(await odd(httpEvent(`/nexus/endpoints/shop/services/${name}`), context()))).toBe('found');
     }
+  });
+
+  it('takes a token from an escaped path of a Function URL as it was sent', async () => {
+    const url = { domainName: 'abc.lambda-url.eu-west-1.on.aws' };
+    await handler(httpEvent('/nexus/endpoints/shop/services/shop/stored/a%2Fb%20c/cancel', url), context());
+    expect(seen.canceled).toEqual(['a/b c']);
   });
 
   it('refuses an event that is no Nexus request, so that a wrong trigger shows', async () => {
