@@ -1,3 +1,4 @@
+import { fileURLToPath } from 'node:url';
 import { Client, Connection } from '@temporalio/client';
 import { bundleWorkflowCode, DefaultLogger, NativeConnection, Runtime, Worker } from '@temporalio/worker';
 import type { callGreeting } from './workflows.ts';
@@ -19,10 +20,10 @@ const TASK_QUEUE = 'greeting';
 
 /** Connects to a Temporal server and starts to run the sample's workflows. Takes some seconds: they are bundled first. */
 export async function startDemoWorker(address: string): Promise<DemoWorker> {
-  Runtime.install({ logger: new DefaultLogger('WARN') });
-  const logger = new DefaultLogger('WARN');
+  Runtime.install({ logger: new DefaultLogger('ERROR') });
+  const logger = new DefaultLogger('ERROR');
   const workflowBundle = await bundleWorkflowCode({
-    workflowsPath: new URL('workflows.ts', import.meta.url).pathname,
+    workflowsPath: fileURLToPath(new URL('workflows.ts', import.meta.url)),
     logger,
   });
   const workerConnection = await NativeConnection.connect({ address });

@@ -8,19 +8,29 @@ import { existsSync, globSync, statSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { styleText } from 'node:util';
+import type { RunningTemporal } from '../../test/toolchain/temporal-server.ts';
 
 const root = join(import.meta.dirname, '../..');
 const PORT = Number(process.env.PORT ?? 9233);
 const MAIN = 'dist/cli/main.js';
 
+const SAME_KEYPRESS_MS = 300;
+
 const stopping = new AbortController();
+let stoppingAt = 0;
 const closers: (() => Promise<unknown>)[] = [];
-const say = (line: string) => console.log(`${styleText('magenta', 'demo')}  ${line}`);
+const PREFIX = `${styleText('magenta', 'demo')}  `;
+const say = (line: string) => console.log(PREFIX + line);
 
 for (const signal of ['SIGINT', 'SIGTERM'] as const) {
   process.on(signal, () => {
-    // A second Ctrl-C does not wait.
-    if (stopping.signal.aborted) process.exit(1);
+    // A second Ctrl-C does not wait. (What npm passes on of the first comes at once.)
+    if (stopping.signal.aborted && performance.now() - stoppingAt > SAME_KEYPRESS_MS) {
+      dev.kill('SIGKILL');
+      process.exit(1);
+    }
+    if (stopping.signal.aborted) return;
+    stoppingAt = performance.now();
     stopping.abort();
     void stop(0);
   });
@@ -32,14 +42,15 @@ const dev = startDev(`127.0.0.1:${grpc}`);
 dev.once('exit', (code) => {
   if (!stopping.signal.aborted) void stop(code ?? 1);
 });
+// Not beside it: the operations are what somebody waits for, and the server takes a core for a while.
+await serving(dev);
 try {
-  // Not beside it: the operations are what somebody waits for, and the server takes a core for a while.
-  await serving(dev);
-  await runTemporal();
+  const temporal = await temporalServer();
+  if (temporal !== undefined) await callFromWorkflow(temporal);
 } catch (error) {
   if (!stopping.signal.aborted) {
-    say(styleText('yellow', `no Temporal server: ${error instanceof Error ? error.message : String(error)}`));
-    say('the sync operation is served all the same; `onboard` starts a workflow and needs the server');
+    say(styleText('yellow', error instanceof Error ? error.message : String(error)));
+    say('the sync operation is served all the same; `onboard` starts a workflow and needs a Temporal server');
   }
 }
 
@@ -72,15 +83,20 @@ async function serving({ stdout }: ChildProcess): Promise<void> {
   }
 }
 
-async function runTemporal(): Promise<void> {
+async function temporalServer(): Promise<RunningTemporal | undefined> {
   const { ensureTemporalCli } = await import('../../test/toolchain/temporal-binaries.ts');
   const { startTemporal } = await import('../../test/toolchain/temporal-server.ts');
-  const cli = await ensureTemporalCli({ onProgress: say });
-  if (stopping.signal.aborted) return;
+  const { createProgress } = await import('../../test/toolchain/progress.ts');
+  const progress = createProgress(process.stdout, () => performance.now(), PREFIX);
+  const cli = await ensureTemporalCli({ onProgress: progress.show }).finally(progress.done);
+  if (stopping.signal.aborted) return undefined;
   say('starting a Temporal dev server');
   const temporal = await startTemporal({ version: { cli }, ui: true, ports: { grpc, http, ui } });
   closers.unshift(() => temporal.stop());
-  if (stopping.signal.aborted) return;
+  return stopping.signal.aborted ? undefined : temporal;
+}
+
+async function callFromWorkflow(temporal: RunningTemporal): Promise<void> {
   say(`Temporal is at ${temporal.address}, its UI at ${temporal.uiUrl}; bundling the sample's workflows for a worker`);
   const { pointEndpoint, startDemoWorker } = await import('./run-caller.ts');
   const worker = await startDemoWorker(temporal.address);

@@ -1,7 +1,11 @@
+import { execFile } from 'node:child_process';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
 import type { TestProject } from 'vitest/node';
+import { createProgress } from '../toolchain/progress.ts';
 import { startTemporal } from '../toolchain/temporal-server.ts';
 import { startDevServer } from './dev-server.ts';
 import { bundleWorkflows, startWorkers, type WorkflowBundles } from './workflow-workers.ts';
@@ -10,11 +14,14 @@ import type { ServerVersion, TemporalWorld } from './world.ts';
 /** Starts everything that the suite runs against, once, and ends it. */
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
   const ends: (() => Promise<unknown>)[] = [];
+  const progress = createProgress(process.stdout, Date.now);
   /** In the reverse order of starting: workers before the server that they poll. */
   const endAll = async () => {
     for (const end of ends.reverse()) await end();
   };
   try {
+    // For the tests of what is published and of the demo, which run it.
+    await promisify(execFile)('npm', ['run', 'build'], { cwd: fileURLToPath(new URL('../..', import.meta.url)) });
     const logs = await mkdtemp(join(tmpdir(), 'nexus-lambda-e2e-'));
     ends.push(() => rm(logs, { recursive: true, force: true }));
 
@@ -32,7 +39,7 @@ export default async function setup(project: TestProject): Promise<() => Promise
     };
 
     const startServer = async (version: ServerVersion, bundles: WorkflowBundles): Promise<TemporalWorld> => {
-      const temporal = await startTemporal({ version, onProgress: (line) => console.log(line) });
+      const temporal = await startTemporal({ version, onProgress: progress.show });
       ends.push(temporal.stop);
       const { address } = temporal;
       const workers = await startWorkers(address, bundles);

@@ -54,7 +54,9 @@ async function startDev(...args: readonly string[]): Promise<Dev> {
 
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'nexus-lambda-packed-'));
-  const { stdout } = await run('npm', ['pack', '--silent', '--pack-destination', folder], { cwd: root });
+  const { stdout } = await run('npm', ['pack', '--silent', '--ignore-scripts', '--pack-destination', folder], {
+    cwd: root,
+  });
   await writeFile(join(folder, 'package.json'), '{ "private": true, "type": "module" }');
   await writeFile(join(folder, 'services.ts'), SERVICES);
   const tarball = join(folder, stdout.trim().split('\n').at(-1) ?? '');
