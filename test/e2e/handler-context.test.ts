@@ -7,7 +7,7 @@ import { serverVersions } from './world.ts';
 describe.concurrent.each(serverVersions)('a handler called by the %s server', (version) => {
   const temporal = useTemporal(version);
 
-  it('knows where it runs, logs and counts as on a worker', async ({ expect }) => {
+  it('knows where it runs, and logs as on a worker', async ({ expect }) => {
     const endpoint = await temporal.createEndpoint(temporal.world.shopUrl);
     const marker = randomUUID();
     const whereabouts = await temporal.resultOf({ endpoint, service: 'echo', operation: 'whereAmI' }, { marker });
