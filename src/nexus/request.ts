@@ -19,8 +19,6 @@ import { quote } from './quote.ts';
 import { isTemporalCaller } from './temporal-caller.ts';
 import { tokenProblem } from './token.ts';
 
-export { formatRequest } from './format-request.ts';
-
 /** Largest body in bytes: Temporal's own limit for a request and for an answer. */
 export const MAX_BODY_BYTES = 2 * 1024 * 1024;
 

@@ -11,7 +11,6 @@ import type { ProtoFailure } from './proto-failure.ts';
 import { STATUS_OPERATION_UNSUCCESSFUL, statusOf } from './status.ts';
 import { tokenProblem } from './token.ts';
 
-export { parseCancelResponse, parseStartResponse } from './parse-response.ts';
 export { isTemporalCaller } from './temporal-caller.ts';
 
 /** How a start ended that did not fail: with its result, or with a token for what goes on. */

@@ -1,9 +1,10 @@
 import fc from 'fast-check';
 import { HandlerError } from 'nexus-rpc';
 import { expect, it } from 'vitest';
+import { formatRequest } from '../../src/nexus/format-request.ts';
 import { formatLinks } from '../../src/nexus/links.ts';
 import type { NexusHttpRequest } from '../../src/nexus/message.ts';
-import { type CancelRequest, formatRequest, parseRequest, type StartRequest } from '../../src/nexus/request.ts';
+import { type CancelRequest, parseRequest, type StartRequest } from '../../src/nexus/request.ts';
 import { formatFailureResponse } from '../../src/nexus/response.ts';
 import { capturedRequests } from './captures.ts';
 

@@ -1,8 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import { formatCompletion, parseCompletion } from '../../src/nexus/completion.ts';
 import { parseDuration } from '../../src/nexus/duration.ts';
+import { formatRequest } from '../../src/nexus/format-request.ts';
 import { withoutCredentials } from '../../src/nexus/headers.ts';
-import { formatRequest, parseRequest, type StartRequest } from '../../src/nexus/request.ts';
+import { parseRequest, type StartRequest } from '../../src/nexus/request.ts';
 import { type Capture, capturedCompletions, capturedRequests } from './captures.ts';
 
 const text = (bytes: Uint8Array | undefined) => new TextDecoder().decode(bytes);

@@ -1,13 +1,8 @@
 import { HandlerError } from 'nexus-rpc';
 import { describe, expect, it } from 'vitest';
+import { formatRequest } from '../../src/nexus/format-request.ts';
 import type { NexusHttpRequest } from '../../src/nexus/message.ts';
-import {
-  formatRequest,
-  MAX_BODY_BYTES,
-  MAX_HEADER_BYTES,
-  parseRequest,
-  type StartRequest,
-} from '../../src/nexus/request.ts';
+import { MAX_BODY_BYTES, MAX_HEADER_BYTES, parseRequest, type StartRequest } from '../../src/nexus/request.ts';
 import { httpRequest, parsedCancel, parsedStart, utf8 } from './sample.ts';
 
 const text = (bytes: Uint8Array | undefined) => new TextDecoder().decode(bytes);

@@ -1,6 +1,7 @@
 import { HandlerError, OperationError } from 'nexus-rpc';
 import { describe, expect, it } from 'vitest';
 import type { NexusHttpResponse } from '../../src/nexus/message.ts';
+import { parseCancelResponse, parseStartResponse } from '../../src/nexus/parse-response.ts';
 import { decodePayload } from '../../src/nexus/payload-proto.ts';
 import type { ProtoFailure } from '../../src/nexus/proto-failure.ts';
 import {
@@ -9,8 +10,6 @@ import {
   formatFailureResponse,
   formatStartResponse,
   isTemporalCaller,
-  parseCancelResponse,
-  parseStartResponse,
 } from '../../src/nexus/response.ts';
 import { json, utf8 } from './sample.ts';
 

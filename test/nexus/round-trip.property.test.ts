@@ -4,11 +4,13 @@ import { formatCompletion, parseCompletion } from '../../src/nexus/completion.ts
 import { contentToPayload, payloadToContent } from '../../src/nexus/content.ts';
 import { formatDuration, parseDuration } from '../../src/nexus/duration.ts';
 import { fromNexusFailure, parseFailure, toNexusFailure } from '../../src/nexus/failure.ts';
+import { formatRequest } from '../../src/nexus/format-request.ts';
 import { formatLinks, parseLinks } from '../../src/nexus/links.ts';
 import { toOldNexusFailure } from '../../src/nexus/old-failure.ts';
+import { parseStartResponse } from '../../src/nexus/parse-response.ts';
 import { decodePayload, encodePayload } from '../../src/nexus/payload-proto.ts';
-import { formatRequest, parseRequest } from '../../src/nexus/request.ts';
-import { formatStartResponse, parseStartResponse } from '../../src/nexus/response.ts';
+import { parseRequest } from '../../src/nexus/request.ts';
+import { formatStartResponse } from '../../src/nexus/response.ts';
 import {
   anyPayload,
   cancelRequest,
