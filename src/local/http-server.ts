@@ -4,6 +4,7 @@ import type { Duplex } from 'node:stream';
 import type { NexusHttpRequest, NexusHttpResponse } from '../nexus/message.ts';
 import { MAX_BODY_BYTES } from '../nexus/request.ts';
 import { failureResponse } from '../router/router.ts';
+import { trackConnections } from './connections.ts';
 import { StartError } from './start-error.ts';
 
 const HOST = '127.0.0.1';
@@ -18,7 +19,7 @@ const KEEP_ALIVE_MS = 120_000;
 export interface HttpServer {
   /** `http://127.0.0.1:PORT`. */
   readonly url: string;
-  /** Accepts no more connections, and waits until all requests under way are answered. */
+  /** Ends all connections but those with a request under way, and waits until each of these is answered. */
   close(): Promise<void>;
 }
 
@@ -36,10 +37,12 @@ export async function startHttpServer(
     requireHostHeader: false, // its answer has no body
   });
   server.maxHeadersCount = 0; // beyond 2,000 it would drop the rest unseen
+  const connections = trackConnections(server);
 
   async function serve(incoming: IncomingMessage, outgoing: ServerResponse): Promise<void> {
     const body = await readBody(incoming);
     if (body === undefined) return;
+    connections.begin(incoming, outgoing);
     const response = await handle(toRequest(incoming, body));
     if (!server.listening) outgoing.shouldKeepAlive = false;
     write(outgoing, response);
@@ -53,7 +56,11 @@ export async function startHttpServer(
   await listen(server, port);
   return {
     url: `http://${HOST}:${(server.address() as AddressInfo).port}`,
-    close: () => new Promise((resolve) => server.close(() => resolve())),
+    close: () =>
+      new Promise((resolve) => {
+        server.close(() => resolve());
+        connections.end();
+      }),
   };
 }
 

@@ -14,7 +14,7 @@ function setUp() {
       return closed.promise;
     },
     {
-      on: (signal, listener) => signals.on(signal, () => listener(signal)),
+      on: (signal, listener) => signals.on(signal, listener),
       exit(code) {
         codes.push(code);
         signals.emit('exit');
@@ -37,27 +37,24 @@ it.each(['SIGTERM', 'SIGINT'])('exits with 0 after everything is closed on %s', 
   expect(codes).toEqual([0]);
 });
 
-it('exits at once on a second SIGINT', () => {
+it.each([
+  ['SIGINT', 'SIGINT', 130],
+  ['SIGTERM', 'SIGINT', 130],
+  ['SIGTERM', 'SIGTERM', 143],
+  ['SIGINT', 'SIGTERM', 143],
+])('exits at once when %s is followed by %s, with the code of the second', (first, second, code) => {
   const { signals, clock, codes } = setUp();
-  signals.emit('SIGINT');
+  signals.emit(first);
   clock.nowMs = 1_000;
-  signals.emit('SIGINT');
-  expect(codes).toEqual([130]);
+  signals.emit(second);
+  expect(codes).toEqual([code]);
 });
 
-it('takes a SIGINT that npm passes on for the same keypress', () => {
+it.each(['SIGINT', 'SIGTERM'])('takes a %s that npm passes on for the same one', (signal) => {
   const { signals, clock, codes, closings } = setUp();
-  signals.emit('SIGINT');
+  signals.emit(signal);
   clock.nowMs = 20;
-  signals.emit('SIGINT');
+  signals.emit(signal);
   expect(codes).toEqual([]);
   expect(closings()).toBe(1);
-});
-
-it('waits on after a second SIGTERM', () => {
-  const { signals, clock, codes } = setUp();
-  signals.emit('SIGTERM');
-  clock.nowMs = 1_000;
-  signals.emit('SIGTERM');
-  expect(codes).toEqual([]);
 });

@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { existsSync, readdirSync } from 'node:fs';
 import { createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import { type AddressInfo, connect } from 'node:net';
 import { join } from 'node:path';
 import { expect, it, onTestFinished } from 'vitest';
 import { runCommandLine } from '../cli/command-line.ts';
@@ -263,6 +263,17 @@ it.each(['SIGTERM', 'SIGINT'] as const)(
     expect(readdirSync(join(project.folder, 'node_modules/.cache/nexus-lambda'))).toEqual([]);
   },
 );
+
+it('exits with 0 on SIGTERM while a connection is open that never sent anything', async () => {
+  const dev = await startDev(createProject({ 'shop.ts': ordersModule(ECHO) }), ['--ephemeral']);
+  const silent = connect(Number(new URL(dev.url).port), '127.0.0.1');
+  await once(silent, 'connect');
+  await dev.call(PLACE, 1); // accepted later, so the silent one is accepted, too
+  const closed = once(silent.resume(), 'close');
+  dev.kill('SIGTERM');
+  expect(await dev.exited).toEqual({ code: 0, signal: null });
+  await closed;
+});
 
 it('keeps the endpoints of a folder across SIGKILL, and says of one that nothing serves it', async () => {
   const project = createProject({ 'shop.ts': ordersModule(ECHO) });

@@ -1,11 +1,15 @@
+import { once } from 'node:events';
 import { connect } from 'node:net';
+import { text } from 'node:stream/consumers';
 import { expect, it, onTestFinished } from 'vitest';
 import { startHttpServer } from '../../src/local/http-server.ts';
 import type { NexusHttpRequest, NexusHttpResponse } from '../../src/nexus/message.ts';
 
 const EMPTY: NexusHttpResponse = { status: 200, headers: {}, body: new Uint8Array() };
 
-async function setUp(answer: (request: NexusHttpRequest) => NexusHttpResponse = () => EMPTY) {
+async function setUp(
+  answer: (request: NexusHttpRequest) => NexusHttpResponse | Promise<NexusHttpResponse> = () => EMPTY,
+) {
   const requests: NexusHttpRequest[] = [];
   const server = await startHttpServer(0, async (request) => {
     requests.push(request);
@@ -128,4 +132,42 @@ it('serves on after a caller went away in the middle of a body', async () => {
   socket.destroy();
   expect((await fetch(server.url, { method: 'POST' })).status).toBe(200);
   expect(requests).toHaveLength(1);
+});
+
+it.each([
+  ['has sent nothing', []],
+  ['has sent half of its headers', ['POST / HTTP/1.1\r\nhost: x\r\n']],
+  ['has sent half of a body', ['POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 5\r\n\r\nhe']],
+  ['was answered', ['POST / HTTP/1.1\r\nhost: x\r\n\r\n', /^HTTP\/1\.1 200 OK/]],
+  ['was refused', ['CONNECT example.com:443 HTTP/1.1\r\nhost: x\r\n\r\n', /^HTTP\/1\.1 400 Bad Request/]],
+] as const)('closes while a connection is open that %s', async (_what, [sent = '', answered]) => {
+  const { server } = await setUp();
+  const socket = connect({ port: Number(new URL(server.url).port), host: '127.0.0.1', allowHalfOpen: true });
+  socket.on('error', () => {}); // the server may reset what it has not read
+  await once(socket, 'connect');
+  socket.write(sent);
+  const [answer] = answered === undefined ? [''] : await once(socket.setEncoding('latin1'), 'data');
+  expect(answer).toMatch(answered ?? '');
+  // The server has this connection, and what came over it, once it has answered on a later one.
+  await fetch(server.url, { method: 'POST' });
+  const ended = once(socket.resume(), 'close');
+  await server.close();
+  socket.end();
+  await ended;
+});
+
+it('answers what is under way before it closes', async () => {
+  const arrived = Promise.withResolvers<void>();
+  const finished = Promise.withResolvers<NexusHttpResponse>();
+  const { server } = await setUp(() => {
+    arrived.resolve();
+    return finished.promise;
+  });
+  const socket = connect(Number(new URL(server.url).port), '127.0.0.1');
+  socket.write('POST / HTTP/1.1\r\nhost: x\r\n\r\n');
+  await arrived.promise;
+  const closed = server.close();
+  finished.resolve({ ...EMPTY, body: Buffer.alloc(1_000_000, 'a') });
+  expect(await text(socket)).toMatch(/\r\n\r\na{1000000}$/);
+  await closed;
 });
