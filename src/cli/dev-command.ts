@@ -55,7 +55,9 @@ export function devCommand(): Command {
       new Option(
         '--task-queue <name>',
         "the endpoint's target, and where its workflows run (default: the endpoint's name)",
-      ).argParser(parseNonEmpty),
+      )
+        .env('TEMPORAL_TASK_QUEUE')
+        .argParser(parseNonEmpty),
     )
     .addOption(
       new Option(

@@ -66,8 +66,7 @@ export async function startDev(options: DevOptions, terminal: DevTerminal): Prom
   const router = createRouter({ registry, invoker, clock: Date });
   const ready = Promise.withResolvers<readonly ServiceContract[]>();
 
-  async function handle(request: NexusHttpRequest): Promise<NexusHttpResponse> {
-    const startedAt = performance.now();
+  async function answer(request: NexusHttpRequest): Promise<NexusHttpResponse> {
     const origin = foreignOrigin(request.headers);
     if (origin !== undefined) {
       return failureResponse(
@@ -76,10 +75,15 @@ export async function startDev(options: DevOptions, terminal: DevTerminal): Prom
         request,
       );
     }
-    const response = await router(request, { principal: 'local' }).catch((error: unknown) => {
+    return router(request, { principal: 'local' }).catch((error: unknown) => {
       complain(inspect(error));
       return failureResponse('INTERNAL', 'the router failed; the terminal of nexus-lambda dev shows why', request);
     });
+  }
+
+  async function handle(request: NexusHttpRequest): Promise<NexusHttpResponse> {
+    const startedAt = performance.now();
+    const response = await answer(request);
     say(formatRequestLine(summarizeRequest(request.path, response), performance.now() - startedAt, terminal.stdout));
     return response;
   }

@@ -12,7 +12,7 @@ const DEV_SERVER_ADDRESS = '127.0.0.1:7233';
  * module that calls `temporal()` itself, as a Lambda entry point does, reaches the same Temporal.
  *
  * Where neither option, variable nor configuration file of the SDK says an address, it is that of a dev server on this
- * machine. A task queue in the environment stays.
+ * machine.
  */
 export function temporalEnvironment(
   env: Env,
@@ -25,7 +25,7 @@ export function temporalEnvironment(
     ...env,
     ...(address !== undefined && { TEMPORAL_ADDRESS: address }),
     ...(target.namespace !== undefined && { TEMPORAL_NAMESPACE: target.namespace }),
-    TEMPORAL_TASK_QUEUE: env.TEMPORAL_TASK_QUEUE ?? target.taskQueue,
+    TEMPORAL_TASK_QUEUE: target.taskQueue,
   };
 }
 

@@ -63,6 +63,10 @@ it('refuses a web page that is not on this machine', async () => {
     (await fetch(`${dev.url}/nexus/endpoints/${PLACE}`, { method: 'POST', headers: { origin } })).status;
   expect(await from('https://evil.example')).toBe(403);
   expect(await from('null')).toBe(403);
+  await dev.line(
+    /^shop {2}orders\/place {2}UNAUTHORIZED {2}[\d.]+ ms {2}a web page at https:\/\/evil\.example may not call/,
+  );
+  await dev.line(/^shop {2}orders\/place {2}UNAUTHORIZED/);
   expect(await from('http://localhost:3000')).toBe(200);
 });
 
@@ -107,6 +111,18 @@ it('takes the names of endpoint and task queue from its options', async () => {
   ]);
   await dev.line(/endpoint store \(task queue q1, namespace default\)/);
   expect(await dev.call('store/services/orders/place', 1)).toMatchObject({ status: 200 });
+});
+
+it('takes the task queue from TEMPORAL_TASK_QUEUE, and an option before it', async () => {
+  const module = ordersModule({ place: 'async () => process.env.TEMPORAL_TASK_QUEUE' });
+  const project = createProject({ 'shop.ts': module });
+  const env = { TEMPORAL_TASK_QUEUE: 'q1' };
+  const named = await startDev(project, ['--ephemeral'], env);
+  await named.line(/endpoint shop \(task queue q1,/);
+  expect((await named.call(PLACE)).value).toBe('q1');
+  const optional = await startDev(project, ['--ephemeral', '--task-queue', 'q2'], env);
+  await optional.line(/endpoint shop \(task queue q2,/);
+  expect((await optional.call(PLACE)).value).toBe('q2');
 });
 
 it('reloads when the module changes, and when a file that it imports does', async () => {

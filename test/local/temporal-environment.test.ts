@@ -23,16 +23,13 @@ it('adds the dev server of Temporal and the task queue where nothing says otherw
 });
 
 it('prefers options to variables', () => {
-  const env = { TEMPORAL_ADDRESS: 'a:1', TEMPORAL_NAMESPACE: 'n' };
-  expect(temporalEnvironment(env, { ...TARGET, address: 'b:2', namespace: 'm' })).toMatchObject({
+  const env = { TEMPORAL_ADDRESS: 'a:1', TEMPORAL_NAMESPACE: 'n', TEMPORAL_TASK_QUEUE: 'q' };
+  expect(temporalEnvironment(env, { address: 'b:2', namespace: 'm', taskQueue: 'r' })).toEqual({
     TEMPORAL_ADDRESS: 'b:2',
     TEMPORAL_NAMESPACE: 'm',
+    TEMPORAL_TASK_QUEUE: 'r',
   });
-  expect(temporalEnvironment(env, TARGET)).toMatchObject(env);
-});
-
-it('keeps a task queue that the environment names', () => {
-  expect(temporalEnvironment({ TEMPORAL_TASK_QUEUE: 'other' }, TARGET)).toMatchObject({ TEMPORAL_TASK_QUEUE: 'other' });
+  expect(temporalEnvironment(env, { taskQueue: 'q' })).toEqual(env);
 });
 
 it.each([
