@@ -41,7 +41,9 @@ export async function answer(incoming: LambdaRequest, time: InvocationTime, answ
   try {
     request = parse(incoming, answering.services);
   } catch (error) {
-    return settled(await failureAnswer(operationFailure(error, 'cancel', answering.temporal), incoming, answering));
+    return settled(
+      await failureAnswer(withoutStack(operationFailure(error, 'cancel', answering.temporal)), incoming, answering),
+    );
   }
   const { kind, service, operation } = request;
   const budget = budgetFor(request, incoming, time, answering.deadlineReserveMs);
@@ -94,6 +96,13 @@ function budgetFor(
   return budgetOf({ requestTimeoutMs: left(requestTimeoutMs), gatewayMs: left(gatewayMs), lambdaMs }, reserveMs);
 }
 
+/** The caller's mistake has its place in the request, not in our code. */
+function withoutStack<E extends Error>(error: E): E {
+  error.stack = '';
+  if (error.cause instanceof Error) withoutStack(error.cause);
+  return error;
+}
+
 function settled(response: NexusHttpResponse): Answer {
   return { response, abandoned: false };
 }
@@ -111,7 +120,7 @@ function emptyBodyAs({ addsContentType, request }: LambdaRequest): 'nothing' | '
 function tooLarge(service: string, operation: string, { body }: NexusHttpResponse, logger: Logger): HandlerError {
   const message = `the result is ${body.length} bytes; a Nexus result can have ${MAX_BODY_BYTES}`;
   logger.warn(`Nexus operation failed: ${message}`, { service, operation });
-  return new HandlerError('INTERNAL', message, { retryableOverride: false });
+  return new HandlerError('INTERNAL', message, { retryableOverride: false, stackTrace: '' });
 }
 
 /** What failed around user code: an input or a result that does not convert, a token that cannot be sent. */

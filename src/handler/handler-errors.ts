@@ -20,5 +20,8 @@ export function toHandlerError(error: unknown): HandlerError {
 export function deadlineError(service: string, operation: string, timeMs: number, cause?: unknown): HandlerError {
   const message =
     timeMs > 0 ? `was not done within the ${Math.round(timeMs)} ms it had` : 'had no time left when it was called';
-  return new HandlerError('UPSTREAM_TIMEOUT', `operation '${service}/${operation}' ${message}`, { cause });
+  return new HandlerError('UPSTREAM_TIMEOUT', `operation '${service}/${operation}' ${message}`, {
+    cause,
+    stackTrace: '',
+  });
 }

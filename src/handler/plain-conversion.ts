@@ -27,13 +27,14 @@ function decodeValue(payload: Payload): unknown {
       try {
         return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(payload.data));
       } catch (cause) {
-        throw new HandlerError('BAD_REQUEST', `the input is no JSON: ${(cause as Error).message}`, { cause });
+        throw new HandlerError('BAD_REQUEST', `the input is no JSON: ${(cause as Error).message}`, { stackTrace: '' });
       }
     default:
       throw new HandlerError(
         'BAD_REQUEST',
         `the input has encoding '${encoding ?? ''}'; this handler reads json/plain, binary/plain and binary/null. ` +
           "Others need the caller's data converter: createServiceHandler({ temporal: temporal({ dataConverter }) })",
+        { stackTrace: '' },
       );
   }
 }

@@ -18,7 +18,7 @@ export function plainFailure(error: unknown, encode: Encode, depth = 0): ProtoFa
   const failure: ProtoFailure = {
     source: SOURCE,
     message: error.message,
-    stackTrace: error.stack ?? '',
+    ...(error.stack && { stackTrace: error.stack }),
     ...(cause !== undefined &&
       cause !== null &&
       depth < MAX_CAUSES && { cause: plainFailure(cause, encode, depth + 1) }),

@@ -40,14 +40,11 @@ export function indexServices(handlers: readonly ServiceHandler[]): Services {
     operation(service, operation) {
       const handler = byName.get(service);
       if (handler === undefined) {
-        throw new HandlerError('NOT_FOUND', `no service '${service}' here; there is ${quoted([...byName.keys()])}`);
+        throw notFound(`no service '${service}' here; there is ${quoted([...byName.keys()])}`);
       }
       const names = contract.find(({ name }) => name === service)?.operations ?? [];
       if (!names.includes(operation)) {
-        throw new HandlerError(
-          'NOT_FOUND',
-          `service '${service}' has no operation '${operation}'; it has ${quoted(names)}`,
-        );
+        throw notFound(`service '${service}' has no operation '${operation}'; it has ${quoted(names)}`);
       }
       return handler.getOperationHandler(operation);
     },
@@ -64,6 +61,10 @@ export function isServiceHandler(value: unknown): value is ServiceHandler {
     'getOperationHandler' in value &&
     typeof value.getOperationHandler === 'function'
   );
+}
+
+function notFound(message: string): HandlerError {
+  return new HandlerError('NOT_FOUND', message, { stackTrace: '' });
 }
 
 function quoted(names: readonly string[]): string {

@@ -230,6 +230,7 @@ describe('a hostile request gets the Nexus error that says why', () => {
     const result = await handler(invocation(path_, parts), context());
     expect(result.statusCode).toBe(status);
     expect((JSON.parse(result.body) as { message: string }).message).toMatch(message);
+    expect(result.body).not.toContain('/src/');
     expectNexusAnswer(result);
   });
 });

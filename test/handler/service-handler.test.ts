@@ -292,6 +292,7 @@ describe('a request for what is not there', () => {
     const result = await handler(invocation(path), context());
     expect(result.statusCode).toBe(404);
     expect(result.body).toContain(message);
+    expect(result.body).not.toContain('stackTrace');
   });
 });
 
