@@ -5,8 +5,9 @@ import { inspect } from 'node:util';
 import { parentPort, workerData } from 'node:worker_threads';
 import type { LambdaContext } from '../handler/invocation.ts';
 import { indexServices } from '../handler/services.ts';
+import { dispatchByService } from './dispatch.ts';
 import type { EnvironmentMessage, EnvironmentSetup, InvokeMessage } from './environment-messages.ts';
-import { collectServices } from './module-exports.ts';
+import { collectHandlers } from './module-exports.ts';
 import { preferPackagesOf } from './package-resolution.ts';
 import { loadTemporalSide } from './temporal-peers.ts';
 
@@ -30,16 +31,21 @@ function post(message: EnvironmentMessage): void {
 
 async function load() {
   const { module, dataConverterModule } = (await import(setup.bundleUrl)) as Bundle;
-  const services = collectServices(module);
+  const { services, lambdaHandlers } = collectHandlers(module);
   const dataConverter = dataConverterModule && defaultExport(dataConverterModule);
-  const temporal = await loadTemporalSide(setup.temporal, dataConverter);
+  const hasPlain = services.some(({ definition }) => !lambdaHandlers.has(definition.name));
+  const temporal = hasPlain ? await loadTemporalSide(setup.temporal, dataConverter) : undefined;
+  if (dataConverter !== undefined && lambdaHandlers.size > 0) sayWhoHasItsOwn([...lambdaHandlers.keys()]);
   const { createServiceHandler } = await import('../index.ts');
-  const handle = createServiceHandler({
-    services,
-    ...(temporal === undefined ? {} : { temporal }),
-    retireEnvironment: () => post({ kind: 'spent' }),
-  });
-  return { handle, contract: indexServices(services).contract };
+  // Of all services, so that its answer to an unknown one names all.
+  const plain = createServiceHandler({ services, ...(temporal === undefined ? {} : { temporal }) });
+  return { handle: dispatchByService(lambdaHandlers, plain), contract: indexServices(services).contract };
+}
+
+function sayWhoHasItsOwn(services: readonly string[]): void {
+  console.warn(
+    `--data-converter is not for ${services.join(', ')}: a Lambda handler has its own; give it to its temporal({ dataConverter })`,
+  );
 }
 
 function defaultExport(module: { readonly default?: unknown }): unknown {
@@ -56,6 +62,7 @@ function contextOf(timeoutMs: number): LambdaContext {
     awsRequestId: randomUUID(),
     functionName: setup.endpoint,
     getRemainingTimeInMillis: () => Math.max(0, Math.round(endsAt - performance.now())),
+    retireEnvironment: () => post({ kind: 'spent' }),
   };
 }
 

@@ -1,4 +1,5 @@
 import type { ServiceHandler } from 'nexus-rpc';
+import type { LambdaContext, LambdaHttpResult, NexusInvocation } from '../handler/invocation.ts';
 import { isServiceHandler } from '../handler/services.ts';
 
 /** What a module must export, for messages. */
@@ -11,16 +12,34 @@ export class ModuleExportsError extends Error {
   override readonly name = 'ModuleExportsError';
 }
 
+/** What runs a service as on Lambda, with its own middlewares, interceptors and Temporal side. */
+export type LambdaHandler = (invocation: NexusInvocation, context: LambdaContext) => Promise<LambdaHttpResult>;
+
+/** What a module exports to be served. */
+export interface ExportedHandlers {
+  /** Each once, in whichever ways it is exported. */
+  readonly services: readonly ServiceHandler[];
+  /** The Lambda handler that carries a service, by the service's name. Those that are not in here are exported plainly. */
+  readonly lambdaHandlers: ReadonlyMap<string, LambdaHandler>;
+}
+
 /**
  * Every nexus-rpc service handler that a module exports: named, default, in an array, or carried by a Lambda handler as
- * its `services`; the same one once. Fails with a {@link ModuleExportsError} where there is none, and where two
- * different ones have the same service name.
+ * its `services`. Fails with a {@link ModuleExportsError} where there is none, and where it is not clear which one
+ * serves: where two different ones have the same service name, or two Lambda handlers carry the same one.
  */
-export function collectServices(exported: Readonly<Record<string, unknown>>): ServiceHandler[] {
+export function collectHandlers(exported: Readonly<Record<string, unknown>>): ExportedHandlers {
   const foundAt = new Map<ServiceHandler, string>();
+  const carriers = new Map<ServiceHandler, Carrier>();
   for (const [name, value] of Object.entries(exported)) {
-    for (const handler of servicesIn(value)) {
-      if (!foundAt.has(handler)) foundAt.set(handler, name);
+    for (const { service, lambdaHandler } of findIn(value)) {
+      if (!foundAt.has(service)) foundAt.set(service, name);
+      if (lambdaHandler === undefined) continue;
+      const other = carriers.get(service);
+      if (other !== undefined && other.lambdaHandler !== lambdaHandler) {
+        throw ambiguous('Lambda handlers', service, [other.name, name]);
+      }
+      carriers.set(service, { lambdaHandler, name });
     }
   }
   if (foundAt.size === 0) {
@@ -29,30 +48,50 @@ export function collectServices(exported: Readonly<Record<string, unknown>>): Se
     );
   }
   refuseTwins(foundAt);
-  return [...foundAt.keys()];
+  return {
+    services: [...foundAt.keys()],
+    lambdaHandlers: new Map(
+      [...carriers].map(([service, carrier]) => [service.definition.name, carrier.lambdaHandler]),
+    ),
+  };
 }
 
-function servicesIn(value: unknown): ServiceHandler[] {
-  if (isServiceHandler(value)) return [value];
-  if (Array.isArray(value)) return value.flatMap(servicesIn);
-  if (typeof value === 'function' && 'services' in value && Array.isArray(value.services)) {
-    return value.services.filter(isServiceHandler);
-  }
-  return [];
+interface Carrier {
+  readonly lambdaHandler: LambdaHandler;
+  /** Of the export. */
+  readonly name: string;
+}
+
+interface Found {
+  readonly service: ServiceHandler;
+  readonly lambdaHandler?: LambdaHandler;
+}
+
+function findIn(value: unknown): Found[] {
+  if (isServiceHandler(value)) return [{ service: value }];
+  if (Array.isArray(value)) return value.flatMap(findIn);
+  if (!isLambdaHandler(value)) return [];
+  return value.services.filter(isServiceHandler).map((service) => ({ service, lambdaHandler: value }));
+}
+
+function isLambdaHandler(value: unknown): value is LambdaHandler & { readonly services: readonly unknown[] } {
+  return typeof value === 'function' && 'services' in value && Array.isArray(value.services);
 }
 
 function refuseTwins(foundAt: ReadonlyMap<ServiceHandler, string>): void {
   const byService = new Map<string, string>();
-  for (const [{ definition }, name] of foundAt) {
-    const other = byService.get(definition.name);
-    if (other !== undefined) {
-      throw new ModuleExportsError(
-        `the exports "${other}" and "${name}" are different handlers of the same service "${definition.name}"; export one of them, ` +
-          'or rename a service',
-      );
-    }
-    byService.set(definition.name, name);
+  for (const [service, name] of foundAt) {
+    const other = byService.get(service.definition.name);
+    if (other !== undefined) throw ambiguous('handlers', service, [other, name]);
+    byService.set(service.definition.name, name);
   }
+}
+
+function ambiguous(kind: string, { definition }: ServiceHandler, [first, second]: readonly [string, string]): Error {
+  return new ModuleExportsError(
+    `the exports "${first}" and "${second}" are different ${kind} of the same service "${definition.name}"; export one of them, ` +
+      'or rename a service',
+  );
 }
 
 function describeExports(exported: Readonly<Record<string, unknown>>): string {

@@ -381,6 +381,7 @@ it('gives a handler that uses @temporalio/nexus its context, from a Lambda entry
       'shop.ts': `import { createServiceHandler } from 'nexus-lambda';
         import { temporal } from 'nexus-lambda/temporal';
         import { ordersHandler } from './handlers.ts';
+        export { ordersHandler };
         export const handler = createServiceHandler({ services: [ordersHandler], temporal: temporal() });`,
     },
     ['nexus-rpc', '@temporalio/nexus', 'nexus-lambda'],
@@ -390,4 +391,65 @@ it('gives a handler that uses @temporalio/nexus its context, from a Lambda entry
     status: 200,
     value: { endpoint: 'shop', namespace: 'n1', taskQueue: 'q1' },
   });
+  project.write(
+    'shop.ts',
+    `import { createServiceHandler } from 'nexus-lambda';
+      import { temporal } from 'nexus-lambda/temporal';
+      import { ordersHandler } from './handlers.ts';
+      export { ordersHandler };
+      export const handler = createServiceHandler({
+        services: [ordersHandler],
+        temporal: temporal({ namespace: 'its own', taskQueue: 'its own, too' }),
+      }).after(({ response }) => { response.headers['x-after'] = 'ran'; });`,
+  );
+  await dev.line(/^reloaded/);
+  const { headers, value } = await dev.call(PLACE);
+  expect(value).toMatchObject({ endpoint: 'shop', namespace: 'its own', taskQueue: 'its own, too' });
+  expect(headers.get('x-after')).toBe('ran');
+});
+
+it('serves a Lambda entry point and plain handlers side by side, and names the services of both', async () => {
+  const project = createProject(
+    {
+      'shop.ts': `import * as nexus from 'nexus-rpc';
+        import { createServiceHandler } from 'nexus-lambda';
+        let calls = 0;
+        const stock = nexus.serviceHandler(nexus.service('stock', { count: nexus.operation(), hang: nexus.operation() }), {
+          count: async () => ++calls,
+          hang: async () => new Promise(() => {}),
+        });
+        export const handler = createServiceHandler({ services: [stock] }).before(() => { calls += 10; });
+        ${ordersModule({ place: 'async () => ++calls' }).replace(/^import.*$/m, '')}`,
+    },
+    ['nexus-rpc', 'nexus-lambda'],
+  );
+  const dev = await startDev(project, ['--ephemeral']);
+  expect((await dev.call(PLACE)).value).toBe(1);
+  expect((await dev.call('shop/services/stock/count')).value).toBe(12);
+  const unknown = await dev.call('shop/services/bank/count');
+  expect(unknown.status).toBe(404);
+  expect((unknown.value as { message: string }).message).toMatch(/'stock'.*'orders'|'orders'.*'stock'/);
+  const late = await fetch(`${dev.url}/nexus/endpoints/shop/services/stock/hang`, {
+    method: 'POST',
+    headers: { 'request-timeout': '300ms' },
+  });
+  expect(late.status).toBe(520);
+  await dev.line(/a handler did not end at its deadline; its environment is replaced/);
+  expect((await dev.call(PLACE)).value).toBe(1);
+});
+
+it('says that --data-converter is not for a Lambda entry point, which has its own', async () => {
+  const project = createProject(
+    {
+      'handlers.ts': ordersModule(ECHO),
+      'shop.ts': `import { createServiceHandler } from 'nexus-lambda';
+        import { ordersHandler } from './handlers.ts';
+        export const handler = createServiceHandler({ services: [ordersHandler] });`,
+      'converter.ts': 'export default {};',
+    },
+    ['nexus-rpc', 'nexus-lambda'],
+  );
+  const dev = await startDev(project, ['--ephemeral', '--data-converter', 'converter.ts']);
+  expect(await dev.call(PLACE, 1)).toMatchObject({ status: 200, value: 1 });
+  expect(dev.output()).toContain('--data-converter is not for orders: a Lambda handler has its own');
 });

@@ -1,7 +1,7 @@
 import * as nexus from 'nexus-rpc';
 import { expect, it } from 'vitest';
 import { createServiceHandler } from '../../src/index.ts';
-import { collectServices } from '../../src/local/module-exports.ts';
+import { collectHandlers } from '../../src/local/module-exports.ts';
 
 function handlerOf(name: string) {
   return nexus.serviceHandler(nexus.service(name, { place: nexus.operation<string, string>() }), {
@@ -22,13 +22,27 @@ it.each([
     { orders, stock, all: [orders, stock], price: 1, nothing: null, orders2: orders },
   ],
 ])('collects service handlers that are exported %s, each once', (_how, exported) => {
-  expect(collectServices(exported)).toEqual([orders, stock]);
+  expect(collectHandlers(exported).services).toEqual([orders, stock]);
 });
 
 it('takes a service handler of another copy of nexus-rpc by its shape', () => {
   const { definition } = orders;
   const other = { definition, getOperationHandler: () => undefined };
-  expect(collectServices({ other })).toEqual([other]);
+  expect(collectHandlers({ other }).services).toEqual([other]);
+});
+
+it('tells the services that a Lambda handler carries, also where they are exported plainly as well', () => {
+  const handler = createServiceHandler({ services: [orders] });
+  const { lambdaHandlers } = collectHandlers({ orders, stock, default: handler, handler, all: [handler] });
+  expect(lambdaHandlers).toEqual(new Map([['orders', handler]]));
+});
+
+it('fails when two different Lambda handlers carry one service, naming both exports', () => {
+  const first = createServiceHandler({ services: [orders] });
+  const second = createServiceHandler({ services: [orders, stock] });
+  expect(() => collectHandlers({ first, second })).toThrow(
+    'the exports "first" and "second" are different Lambda handlers of the same service "orders"',
+  );
 });
 
 it.each([
@@ -39,11 +53,11 @@ it.each([
     'it exports default (array of 0), price (number), place (function), nothing (null),',
   ],
 ])('fails when the exports are %o, listing them', (exported, message) => {
-  expect(() => collectServices(exported)).toThrow(message);
+  expect(() => collectHandlers(exported)).toThrow(message);
 });
 
 it('fails when two different handlers have one service name, naming both exports', () => {
-  expect(() => collectServices({ first: orders, second: [handlerOf('orders')] })).toThrow(
+  expect(() => collectHandlers({ first: orders, second: [handlerOf('orders')] })).toThrow(
     'the exports "first" and "second" are different handlers of the same service "orders"',
   );
 });
