@@ -10,10 +10,11 @@ import type { TemporalTarget } from './environment-messages.ts';
 import { ModuleLoadError } from './execution-environment.ts';
 import { foreignOrigin } from './foreign-origin.ts';
 import { startHttpServer } from './http-server.ts';
-import { createLocalInvoker } from './local-invoker.ts';
+import { createLocalInvoker, type LocalInvoker } from './local-invoker.ts';
 import { type Bundle, watchModule } from './module-bundler.ts';
 import { publishEndpoint, reserveEndpoint } from './publish-endpoint.ts';
 import { formatRequestLine } from './request-line.ts';
+import { noticeSlowLoad } from './slow-load.ts';
 import { createSqliteEndpointRegistry } from './sqlite-endpoint-registry.ts';
 import { openEphemeralStore, openStore, type Store } from './store.ts';
 
@@ -48,6 +49,13 @@ export interface DevServer {
   /** Finishes the requests under way, then ends. */
   close(): Promise<void>;
 }
+
+/** Of a version that does not load. */
+const CONSEQUENCE: Record<LocalInvoker['state'], string> = {
+  serves: 'the version before goes on serving',
+  loads: 'the version before still loads, and serves then',
+  refuses: 'requests are refused until it is mended',
+};
 
 /**
  * Serves the module's operations over HTTP, and again whenever one of its files changes. A version that does not load
@@ -89,11 +97,9 @@ export async function startDev(options: DevOptions, terminal: DevTerminal): Prom
   }
 
   function failed(problem: string): void {
-    const consequence = invoker.serves
-      ? 'the version before goes on serving'
-      : 'requests are refused until it is mended';
-    complain(`${problem}\n\nthe module does not load; ${consequence}`);
-    ready.resolve([]);
+    complain(`${problem}\n\nthe module does not load; ${CONSEQUENCE[invoker.state]}`);
+    // A version that still loads is worth the wait.
+    if (invoker.state !== 'loads') ready.resolve([]);
   }
 
   let serving: Bundle | undefined;
@@ -101,12 +107,13 @@ export async function startDev(options: DevOptions, terminal: DevTerminal): Prom
   async function load(bundle: Bundle): Promise<void> {
     const startedAt = performance.now();
     try {
-      const services = await invoker.load({
+      const setup = {
         bundleUrl: bundle.url,
         moduleUrl: pathToFileURL(options.modulePath).href,
         endpoint: options.endpoint,
         temporal: temporalOf(options),
-      });
+      };
+      const services = await noticeSlowLoad(invoker.load(setup), complain);
       if (services === undefined) return bundle.discard();
       serving?.discard();
       serving = bundle;

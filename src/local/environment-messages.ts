@@ -18,11 +18,11 @@ export interface TemporalTarget {
   readonly taskQueue: string;
 }
 
-/** What the server says to an execution environment: run this. */
-export interface InvokeMessage {
-  readonly id: number;
-  readonly invocation: NexusInvocation;
-}
+/** What the server says to an execution environment. */
+export type ServerMessage =
+  | { readonly kind: 'invoke'; readonly id: number; readonly invocation: NexusInvocation }
+  /** Answered with `pong` at once by an event loop that is not blocked. */
+  | { readonly kind: 'ping' };
 
 /** What an execution environment says to the server. */
 export type EnvironmentMessage =
@@ -30,5 +30,6 @@ export type EnvironmentMessage =
   | { readonly kind: 'load-failed'; readonly problem: string }
   | { readonly kind: 'answered'; readonly id: number; readonly result: LambdaHttpResult }
   | { readonly kind: 'threw'; readonly id: number; readonly problem: string }
+  | { readonly kind: 'pong' }
   /** The environment is not to be used after the answers that are under way. */
   | { readonly kind: 'spent' };

@@ -6,7 +6,7 @@ import { parentPort, workerData } from 'node:worker_threads';
 import type { LambdaContext } from '../handler/invocation.ts';
 import { indexServices } from '../handler/services.ts';
 import { dispatchByService } from './dispatch.ts';
-import type { EnvironmentMessage, EnvironmentSetup, InvokeMessage } from './environment-messages.ts';
+import type { EnvironmentMessage, EnvironmentSetup, ServerMessage } from './environment-messages.ts';
 import { collectHandlers } from './module-exports.ts';
 import { preferPackagesOf } from './package-resolution.ts';
 import { loadTemporalSide } from './temporal-peers.ts';
@@ -68,7 +68,9 @@ function contextOf(timeoutMs: number): LambdaContext {
 
 try {
   const { handle, contract } = await load();
-  parentPort?.on('message', async ({ id, invocation }: InvokeMessage) => {
+  parentPort?.on('message', async (message: ServerMessage) => {
+    if (message.kind === 'ping') return post({ kind: 'pong' });
+    const { id, invocation } = message;
     try {
       post({ kind: 'answered', id, result: await handle(invocation, contextOf(invocation.timeoutMs)) });
     } catch (error) {

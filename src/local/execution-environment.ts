@@ -3,7 +3,7 @@ import { Worker } from 'node:worker_threads';
 import type { LambdaHttpResult, NexusInvocation } from '../handler/invocation.ts';
 import type { ServiceContract } from '../nexus/message.ts';
 import { InvokeError } from '../router/errors.ts';
-import type { EnvironmentMessage, EnvironmentSetup, InvokeMessage } from './environment-messages.ts';
+import type { EnvironmentMessage, EnvironmentSetup, ServerMessage } from './environment-messages.ts';
 import { temporalEnvironment } from './temporal-environment.ts';
 
 /** One loaded version of the user's module, in a thread of its own: what an execution environment is in Lambda. */
@@ -12,6 +12,8 @@ export interface ExecutionEnvironment {
   readonly loaded: Promise<readonly ServiceContract[]>;
   /** Rejects with an InvokeError `crashed` where the environment ends first, and as `late` does. */
   invoke(invocation: NexusInvocation, late: Promise<never>): Promise<LambdaHttpResult>;
+  /** Resolves as soon as its event loop turns, or the environment has ended. */
+  ping(): Promise<void>;
   /** Ends it as soon as the requests under way are answered. */
   retire(): Promise<void>;
 }
@@ -45,6 +47,7 @@ export function startEnvironment(setup: EnvironmentSetup, events: EnvironmentEve
   let state: 'loading' | 'serving' | 'retired' | 'ended' = 'loading';
   let uncaught: unknown;
   let lastId = 0;
+  let pong = Promise.withResolvers<void>();
 
   loaded.promise.catch(() => {}); // whoever waits for it hears of it; nobody may be waiting
   thread.on('message', receive);
@@ -52,6 +55,10 @@ export function startEnvironment(setup: EnvironmentSetup, events: EnvironmentEve
     uncaught = error;
   });
   thread.on('exit', (code) => end(code));
+
+  function send(message: ServerMessage): void {
+    thread.postMessage(message);
+  }
 
   function receive(message: EnvironmentMessage): void {
     switch (message.kind) {
@@ -71,6 +78,10 @@ export function startEnvironment(setup: EnvironmentSetup, events: EnvironmentEve
         events.threw(message.problem);
         underWay.get(message.id)?.reject(crashed('the Lambda handler threw instead of answering'));
         break;
+      case 'pong':
+        pong.resolve();
+        pong = Promise.withResolvers();
+        break;
       case 'spent':
         events.spent();
         break;
@@ -84,6 +95,7 @@ export function startEnvironment(setup: EnvironmentSetup, events: EnvironmentEve
     const before = state;
     state = 'ended';
     loaded.reject(new ModuleLoadError(code === 13 ? `${how}: a top-level await never settles` : how));
+    pong.resolve();
     for (const { reject } of underWay.values()) {
       reject(crashed("the handler's environment ended while this operation ran"));
     }
@@ -101,13 +113,18 @@ export function startEnvironment(setup: EnvironmentSetup, events: EnvironmentEve
       const id = ++lastId;
       const answer = Promise.withResolvers<LambdaHttpResult>();
       underWay.set(id, answer);
-      thread.postMessage({ id, invocation } satisfies InvokeMessage);
+      send({ kind: 'invoke', id, invocation });
       try {
         return await Promise.race([answer.promise, late]);
       } finally {
         underWay.delete(id);
         void endWhenIdle();
       }
+    },
+    async ping() {
+      if (state === 'ended') return;
+      send({ kind: 'ping' });
+      await pong.promise;
     },
     async retire() {
       if (state === 'ended') return;

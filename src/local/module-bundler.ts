@@ -1,9 +1,10 @@
 import { rmSync, writeFileSync } from 'node:fs';
-import { basename, dirname, join, relative } from 'node:path';
+import { basename, dirname, join, relative, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import type { BuildResult, Message, Plugin } from 'esbuild';
+import type { BuildResult, Message, OutputFile, Plugin } from 'esbuild';
 import { bundleName, cacheFolderFor } from './cache-folder.ts';
 import { missingPackagePlugin } from './missing-package-plugin.ts';
+import { type FileTimes, onceSaved, timesOf } from './saved-files.ts';
 
 /** What to bundle. Absolute paths. */
 export interface BundleSources {
@@ -13,7 +14,7 @@ export interface BundleSources {
 
 /** What happens to the sources. */
 export interface BundleEvents {
-  /** A new bundle lies at `url`; `discard` removes it. */
+  /** A new bundle. There is no other one for the same sources until it is discarded. */
   built(bundle: Bundle): void;
   /** The sources do not build; `problem` has a place and a code frame for each error. */
   failed(problem: string): void;
@@ -23,11 +24,15 @@ export interface BundleEvents {
 
 export interface Bundle {
   readonly url: string;
+  /** Removes it. Where it is the newest one, the next save of one of its files makes another, with or without a change. */
   discard(): void;
 }
 
+type BundleResult = BuildResult<{ write: false; metafile: true }>;
+
 /**
- * Bundles a module now and after each change of one of its files, packages aside. The bundle exports the module's
+ * Bundles a module now and after each change of one of its files, packages aside; after a failure, also where a file
+ * is saved without a change, since what was missing may lie outside of them. The bundle exports the module's
  * exports as `module`, and those of the data converter's module as `dataConverterModule`.
  *
  * Names are kept: `@temporalio/client` starts a workflow by its function's name.
@@ -43,13 +48,25 @@ export async function watchModule(
   const format = async (messages: Message[], kind: 'error' | 'warning'): Promise<string> =>
     (await formatMessages(messages, { kind, color: colors })).join('').trimEnd();
 
+  let stopWaiting = () => {};
+  function buildOnceSaved(times: FileTimes): void {
+    // It rejects where the sources do not build, which the reporter has told by then.
+    stopWaiting = onceSaved(times, () => void built.rebuild().catch(() => {}));
+  }
+
   const reporter: Plugin = {
     name: 'reporter',
     setup(build) {
-      build.onEnd(async ({ errors, warnings, outputFiles }: BuildResult<{ write: false }>) => {
+      build.onEnd(async ({ errors, warnings, outputFiles, metafile }: BundleResult) => {
+        stopWaiting();
         if (warnings.length > 0) events.warned(await format(warnings, 'warning'));
-        if (errors.length > 0) return events.failed(await format(errors, 'error'));
-        const bundle = outputFiles?.[0] && write(outputFiles[0]);
+        if (errors.length > 0) {
+          write.forget();
+          buildOnceSaved(timesOf([sources.modulePath, ...filesOf(errors)]));
+          return events.failed(await format(errors, 'error'));
+        }
+        const times = timesOf(Object.keys(metafile.inputs).map((file) => resolve(file)));
+        const bundle = outputFiles[0] && write(outputFiles[0], () => buildOnceSaved(times));
         if (bundle) events.built(bundle);
       });
     },
@@ -77,6 +94,7 @@ export async function watchModule(
   await built.watch();
   return {
     async close() {
+      stopWaiting();
       await built.dispose();
       write.discardAll();
     },
@@ -93,25 +111,42 @@ function entryOf({ modulePath, dataConverterPath }: BundleSources): string {
   return lines.join('\n');
 }
 
+function filesOf(messages: readonly Message[]): string[] {
+  return messages.flatMap(({ location }) => (location === null ? [] : [resolve(location.file)]));
+}
+
 /** Each version gets a file of its own: Node loads the same address once. */
 function bundleWriter(folder: string) {
   const written = new Set<string>();
   let last: { readonly hash: string; readonly number: number } = { hash: '', number: 0 };
 
-  function discard(file: string): void {
+  function remove(file: string): void {
     written.delete(file);
     rmSync(file, { force: true });
   }
 
-  /** Returns nothing where the sources were saved without a change. */
-  function write({ hash, contents }: { readonly hash: string; readonly contents: Uint8Array }): Bundle | undefined {
-    if (hash === last.hash) return undefined;
-    last = { hash, number: last.number + 1 };
-    const file = join(folder, bundleName(process, last.number));
-    writeFileSync(file, contents);
-    written.add(file);
-    return { url: pathToFileURL(file).href, discard: () => discard(file) };
+  function forget(): void {
+    last = { hash: '', number: last.number };
   }
 
-  return Object.assign(write, { folder, discardAll: () => [...written].forEach(discard) });
+  /** Returns nothing where that lies there already. */
+  function write({ hash, contents }: OutputFile, lastDiscarded: () => void): Bundle | undefined {
+    if (hash === last.hash) return undefined;
+    const version = { hash, number: last.number + 1 };
+    last = version;
+    const file = join(folder, bundleName(process, version.number));
+    writeFileSync(file, contents);
+    written.add(file);
+    return {
+      url: pathToFileURL(file).href,
+      discard() {
+        remove(file);
+        if (last !== version) return;
+        forget();
+        lastDiscarded();
+      },
+    };
+  }
+
+  return Object.assign(write, { folder, forget, discardAll: () => [...written].forEach(remove) });
 }

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { expect, it, onTestFinished } from 'vitest';
 import { runCommandLine } from '../cli/command-line.ts';
 import { freePorts } from '../toolchain/free-ports.ts';
-import { createProject, ordersModule, startDev } from './project.ts';
+import { createProject, ordersModule, type Project, startDev } from './project.ts';
 import { temporaryFolder } from './temporary-folder.ts';
 
 const PLACE = 'shop/services/orders/place';
@@ -179,6 +179,60 @@ it('starts with a module that does not build, refuses requests with the reason, 
   expect(await dev.call(PLACE, 1)).toMatchObject({ status: 200, value: 1 });
 });
 
+it.each([
+  ['while it loads', "if (!existsSync('database')) throw new Error('no database');", 'database'],
+  ['while it is built', "import 'database';", 'node_modules/database/index.js'],
+])('loads a module that failed %s again when it is saved without a change', async (_when, needs, missing) => {
+  const module = ordersModule(ECHO, `import { existsSync } from 'node:fs';\n${needs}`);
+  const project = createProject({ 'shop.ts': module });
+  const dev = await startDev(project, ['--ephemeral']);
+  expect((await dev.call(PLACE, 1)).status).toBe(503);
+  project.write(missing, '');
+  project.write('shop.ts', module);
+  await dev.line(/^reloaded/);
+  expect((await dev.call(PLACE, 1)).status).toBe(200);
+});
+
+it('loads a version again that was broken and came back, after another one failed', async () => {
+  const project = createProject({ 'shop.ts': ordersModule(ECHO) });
+  const dev = await startDev(project, ['--ephemeral']);
+  project.write('shop.ts', "throw new Error('no database');");
+  await dev.line(/the module does not load; the version before goes on serving/);
+  project.write('shop.ts', ordersModule(ECHO));
+  await dev.line(/^reloaded/);
+  project.write('shop.ts', ordersModule({ place: 'async () => {{' }));
+  await dev.line(/the module does not load; the version before goes on serving/);
+  project.write('shop.ts', ordersModule(ECHO));
+  await dev.line(/^reloaded/);
+  expect(await dev.call(PLACE, 1)).toMatchObject({ status: 200, value: 1 });
+});
+
+it.each([
+  ['and goes on being', (_project: Project, _module: string) => {}],
+  ['and is mended', (project: Project, module: string) => project.write('shop.ts', module)],
+])('serves a module that is broken while it loads for the first time, %s', async (_what, mend) => {
+  const gate = await startGate();
+  const module = ordersModule(ECHO, `await fetch('${gate.url}');`);
+  const project = createProject({ 'shop.ts': module });
+  const command = runCommandLine(project.folder, ['dev', 'shop.ts', '--port', '0', '--ephemeral']);
+  await gate.arrived;
+  project.write('shop.ts', ordersModule({ place: 'async () => {{' }));
+  await command.line(/the module does not load; the version before still loads, and serves then/);
+  mend(project, module);
+  gate.open();
+  const url = (await command.line(/^listening on /)).replace('listening on ', '');
+  expect((await fetch(`${url}/nexus/endpoints/${PLACE}`, { method: 'POST' })).status).toBe(200);
+});
+
+it('says on what a module may hang that does not come to an end of its loading', async () => {
+  const gate = await startGate();
+  const project = createProject({ 'shop.ts': ordersModule(ECHO, `await fetch('${gate.url}');`) });
+  const command = runCommandLine(project.folder, ['dev', 'shop.ts', '--port', '0', '--ephemeral']);
+  await command.line(/^the module is still loading after 5 s; does a top-level await wait/);
+  gate.open();
+  await command.line(/^listening on /);
+});
+
 it('answers UNAVAILABLE while an endpoint of an earlier start has a module that does not load', async () => {
   const project = createProject({ 'shop.ts': ordersModule(ECHO) });
   const first = await startDev(project);
@@ -241,6 +295,7 @@ it('answers a handler that blocks with a timeout, and serves on in a new environ
   expect(await blocked.json()).toMatchObject({
     message: expect.stringContaining('the handler gave no answer within'),
   });
+  await dev.line(/a handler blocks the event loop.*its environment is replaced/);
   expect(await dev.call(PLACE, 1)).toMatchObject({ status: 200, value: 1 });
 });
 

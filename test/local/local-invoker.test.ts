@@ -22,7 +22,9 @@ class FakeEnvironment {
   readonly loaded = this.loading.promise;
   readonly version: string;
   readonly events: EnvironmentEvents;
+  readonly pong = Promise.withResolvers<void>();
   retired = false;
+  hangs = false;
 
   constructor(setup: EnvironmentSetup, events: EnvironmentEvents) {
     this.version = setup.bundleUrl;
@@ -30,8 +32,13 @@ class FakeEnvironment {
     this.loaded.catch(() => {});
   }
 
-  async invoke() {
+  async invoke(_invocation: NexusInvocation, late: Promise<never>) {
+    if (this.hangs) return late;
     return { statusCode: 200, headers: {}, body: this.version, isBase64Encoded: false };
+  }
+
+  ping() {
+    return this.pong.promise;
   }
 
   async retire() {
@@ -43,9 +50,11 @@ function setUp() {
   const environments: FakeEnvironment[] = [];
   const reports: string[] = [];
   const launches = new EventEmitter();
+  const patience = Promise.withResolvers<void>();
   const invoker = createLocalInvoker({
     target: TARGET,
     report: (problem) => reports.push(problem),
+    patience: () => patience.promise,
     start(setup, events) {
       const environment = new FakeEnvironment(setup, events);
       environments.push(environment);
@@ -60,9 +69,9 @@ function setUp() {
       endpoint: 'shop',
       temporal: { taskQueue: 'shop' },
     });
-  const answer = async () => (await invoker.invoke(TARGET, INVOCATION)).body;
+  const answer = async (timeoutMs = 60_000) => (await invoker.invoke(TARGET, { ...INVOCATION, timeoutMs })).body;
   const launched = (count: number) => once(launches, String(count));
-  return { invoker, environments, reports, load, answer, launched };
+  return { invoker, environments, reports, load, answer, launched, losePatience: patience.resolve };
 }
 
 it('lets requests wait for the first version', async () => {
@@ -95,6 +104,62 @@ it('goes on with the version before where a new one does not load', async () => 
   environments[1]!.loading.reject(new ModuleLoadError('no database'));
   await expect(second).rejects.toThrow('no database');
   expect(await answer()).toBe('v1');
+});
+
+it('serves a version that loads after a newer one did not', async () => {
+  const { invoker, load, answer, environments } = setUp();
+  const first = load('v1');
+  const waiting = answer();
+  const second = load('v2');
+  environments[1]!.loading.reject(new ModuleLoadError('no database'));
+  await expect(second).rejects.toThrow('no database');
+  expect(invoker.state).toBe('loads');
+  environments[0]!.loading.resolve([]);
+  expect(await first).toEqual([]);
+  expect(await waiting).toBe('v1');
+  expect(invoker.state).toBe('serves');
+});
+
+it('serves a version that loads after the sources were broken', async () => {
+  const { invoker, load, answer, environments } = setUp();
+  const first = load('v1');
+  const waiting = answer();
+  invoker.refuse('shop.ts:1:7: no such file');
+  expect(invoker.state).toBe('loads');
+  environments[0]!.loading.resolve([]);
+  expect(await first).toEqual([]);
+  expect(await waiting).toBe('v1');
+});
+
+it('keeps the reason of the newest version where an older one does not load either', async () => {
+  const { invoker, load, answer, environments } = setUp();
+  const first = load('v1');
+  invoker.refuse('shop.ts:1:7: no such file');
+  environments[0]!.loading.reject(new ModuleLoadError('no database'));
+  await expect(first).rejects.toThrow('no database');
+  expect(invoker.state).toBe('refuses');
+  await expect(answer()).rejects.toThrow('shop.ts:1:7: no such file');
+});
+
+it('says nothing of a version that does not load while a newer one still may', async () => {
+  const { load, environments } = setUp();
+  const first = load('v1');
+  const second = load('v2');
+  environments[0]!.loading.reject(new ModuleLoadError('no database'));
+  expect(await first).toBeUndefined();
+  environments[1]!.loading.resolve([]);
+  expect(await second).toEqual([]);
+});
+
+it('ends a version that still loads when a newer one serves', async () => {
+  const { load, environments } = setUp();
+  const first = load('v1');
+  const second = load('v2');
+  environments[1]!.loading.resolve([]);
+  await second;
+  expect(environments[0]!.retired).toBe(true);
+  environments[0]!.loading.reject(new ModuleLoadError('it ended with exit code 1'));
+  expect(await first).toBeUndefined();
 });
 
 it('refuses requests while no version has loaded, with the first line of the reason', async () => {
@@ -136,6 +201,38 @@ it('replaces an environment that is spent at once, and ends it', async () => {
   expect(await answer()).toBe('v1');
 });
 
+it('keeps the environment of a handler that takes longer than its caller waits', async () => {
+  const { load, answer, environments, reports, losePatience } = setUp();
+  const first = load('v1');
+  environments[0]!.loading.resolve([]);
+  await first;
+  environments[0]!.hangs = true;
+  await expect(answer(0)).rejects.toMatchObject({ reason: 'timeout' });
+  environments[0]!.hangs = false;
+  environments[0]!.pong.resolve();
+  expect(await answer()).toBe('v1');
+  losePatience();
+  expect(await answer()).toBe('v1');
+  expect(environments).toHaveLength(1);
+  expect(reports).toEqual([]);
+});
+
+it('replaces an environment that answers neither a request nor a ping, and says so', async () => {
+  const { load, answer, environments, reports, losePatience, launched } = setUp();
+  const first = load('v1');
+  environments[0]!.loading.resolve([]);
+  await first;
+  environments[0]!.hangs = true;
+  await expect(Promise.all([answer(0), answer(0)])).rejects.toMatchObject({ reason: 'timeout' });
+  const next = answer();
+  losePatience();
+  await launched(2);
+  environments[1]!.loading.resolve([]);
+  expect(await next).toBe('v1');
+  expect(environments.map(({ retired }) => retired)).toEqual([true, false]);
+  expect(reports).toEqual([expect.stringContaining('a handler blocks the event loop')]);
+});
+
 it('fails for a task queue that it does not serve, naming both', async () => {
   const { invoker } = setUp();
   const call = invoker.invoke({ ...TARGET, taskQueue: 'bank' }, INVOCATION);
@@ -148,14 +245,20 @@ it('fails for a task queue that it does not serve, naming both', async () => {
 it('fails with a timeout where the first version does not load within the time', async () => {
   const { invoker } = setUp();
   const call = invoker.invoke(TARGET, { ...INVOCATION, timeoutMs: 0 });
-  await expect(call).rejects.toMatchObject({ reason: 'timeout' });
+  await expect(call).rejects.toMatchObject({
+    reason: 'timeout',
+    message: expect.stringContaining('does its module still load?'),
+  });
 });
 
-it('ends the environment and takes no more versions when it is closed', async () => {
+it('ends its environments and takes no more versions when it is closed', async () => {
   const { invoker, load, environments } = setUp();
   const first = load('v1');
   environments[0]!.loading.resolve([]);
   await first;
+  const second = load('v2');
   await invoker.close();
-  expect(environments[0]!.retired).toBe(true);
+  expect(environments.map(({ retired }) => retired)).toEqual([true, true]);
+  environments[1]!.loading.resolve([]);
+  expect(await second).toBeUndefined();
 });
