@@ -40,7 +40,7 @@ export async function ensureGoBinary(binary: GoBinary, options: GoBinaryOptions)
   if (go === undefined) {
     throw new Error(
       `${binary.title} is missing (looked for ${path}) and there is no Go on the PATH to build it with: ` +
-        `install Go 1.26 or newer (https://go.dev/dl)${binary.orInstall === undefined ? '' : `, or ${binary.orInstall}`}`,
+        `install Go 1.21 or newer (https://go.dev/dl)${binary.orInstall === undefined ? '' : `, or ${binary.orInstall}`}`,
     );
   }
   await mkdir(options.cacheDir, { recursive: true });
