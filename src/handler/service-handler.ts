@@ -27,11 +27,6 @@ export interface ServiceHandlerOptions {
    * fifth of the limit: half of it is for the handler to let go, half for the answer's way back.
    */
   readonly deadlineReserveMs?: number;
-  /**
-   * Called when a handler neither returned nor threw after its deadline. The default ends the Lambda environment once
-   * the answer is out, since the handler would go on in the middle of another request.
-   */
-  readonly retireEnvironment?: () => void;
 }
 
 /** A Lambda handler, and a middy chain: `.use()` takes any middleware written for Lambda. */
@@ -75,7 +70,6 @@ export function createServiceHandler(options: ServiceHandlerOptions): ServiceLam
     logger: options.logger ?? createConsoleLogger(consoleLoggerOptions(process.env)),
     deadlineReserveMs: options.deadlineReserveMs ?? DEFAULT_DEADLINE_RESERVE_MS,
   };
-  const { retireEnvironment } = options;
   /** By their contexts, which Lambda and the dev server make anew for each. */
   const invocations = new WeakMap<LambdaContext, Invocation>();
 
@@ -104,8 +98,7 @@ export function createServiceHandler(options: ServiceHandlerOptions): ServiceLam
     invocations.set(context, invocation);
     const result = await run(event, context);
     if (invocation.abandoned) {
-      if (retireEnvironment) retireEnvironment();
-      else if (context.retireEnvironment) context.retireEnvironment();
+      if (context.retireEnvironment) context.retireEnvironment();
       else await retireLambdaEnvironment(result, context);
     }
     return result;

@@ -53,14 +53,13 @@ const handlers = serviceHandler(svc, {
 });
 
 let handler: ReturnType<typeof createServiceHandler>;
-let retired: () => void = () => {};
 
 beforeAll(async () => {
   silent = createServer().listen(0, '127.0.0.1');
   await once(silent, 'listening');
   const address = `127.0.0.1:${(silent.address() as AddressInfo).port}`;
   const side = temporal({ address, namespace: 'orders', taskQueue: 'order-queue', metricMeter: meter });
-  handler = createServiceHandler({ services: [handlers], temporal: side, logger, retireEnvironment: () => retired() });
+  handler = createServiceHandler({ services: [handlers], temporal: side, logger });
 });
 afterAll(() => void silent.close());
 
@@ -89,15 +88,16 @@ describe('a handler that uses @temporalio/nexus', () => {
   it('has its client calls cut at the deadline, and is answered with a timeout', async () => {
     const result = await handler(invocation('/svc/call', { timeoutMs: 500 }), context());
     expect(result.statusCode).toBe(520);
-    expect(result.body).toContain("operation 'svc/call' was not done within the 400 ms it had");
+    expect(result.body).toMatch(/operation 'svc\/call' was not done within the (400|3\d\d) ms it had/);
   });
 
   it('loses client and context when it was given up', async () => {
-    const retirement = new Promise<void>((resolve) => {
-      retired = resolve;
+    const retirement = Promise.withResolvers<void>();
+    const result = await handler(invocation('/svc/linger', { timeoutMs: 100 }), {
+      ...context(),
+      retireEnvironment: retirement.resolve,
     });
-    const result = await handler(invocation('/svc/linger', { timeoutMs: 100 }), context());
-    await retirement;
+    await retirement.promise;
     expect(result.statusCode).toBe(520);
     letLateGo();
     await expect(late).rejects.toThrow('Not in a Nexus handler context: the request deadline has passed');
