@@ -106,7 +106,7 @@ describe('a sync operation', () => {
     expect(nothing.headers).not.toHaveProperty('content-type');
   });
 
-  it('sees headers whatever their case, its request id, its deadline, and sends links back', async () => {
+  it('sees headers whatever their case, and its request id, and sends links back', async () => {
     const link = '<https://example.com/a?b=c>; type="example.Link"';
     const headers = {
       'my-header': 'x',
@@ -114,18 +114,11 @@ describe('a sync operation', () => {
       'nexus-link': link,
       authorization: 'Basic c2VjcmV0',
     };
-    const before = Date.now();
-    const result = await handler(
-      invocation('/shop/echo', { headers: { ...headers, 'request-timeout': '5s' } }),
-      context(),
-    );
+    const result = await handler(invocation('/shop/echo', { headers }), context());
     expect(result.headers['nexus-link']).toBe(link);
     expect(seen.headers?.['My-Header']).toBe('x');
     expect(seen.headers?.authorization).toBeUndefined();
     expect(seen.requestId).toBe('r-1');
-    const timeMs = (seen.deadline?.getTime() ?? 0) - before;
-    expect(timeMs).toBeGreaterThanOrEqual(4_500);
-    expect(timeMs).toBeLessThan(4_900);
   });
 
   it('gets a request id of its own where the caller sent none', async () => {
@@ -302,6 +295,11 @@ describe('at the deadline', () => {
 
   const slow = (letGo: boolean, retireEnvironment: () => void) =>
     handler(invocation('/shop/slow', { body: JSON.stringify({ letGo }) }), { ...context(), retireEnvironment });
+
+  it('which is the reserve before the end of Request-Timeout, ctx.requestDeadline says so', async () => {
+    await handler(invocation('/shop/echo', { headers: { 'request-timeout': '5s' } }), context());
+    expect(seen.deadline).toEqual(new Date(Date.now() + 4_500));
+  });
 
   it('a handler that lets go is answered with a retryable timeout before the caller gives up', async () => {
     const retireEnvironment = vi.fn<() => void>();

@@ -114,7 +114,7 @@ describe('a binary that is built with Go', () => {
 
   it('fails where there is no Go, naming what to install', async () => {
     await expect(ensureTemporalServer({ env })).rejects.toThrow(
-      /^the Temporal server 1\.32\.1 is missing \(looked for \S+\) and there is no Go on the PATH to build it with: install Go 1\.26 or newer \(https:\/\/go\.dev\/dl\)$/,
+      /^the Temporal server 1\.32\.1 is missing \(looked for \S+\) and there is no Go on the PATH to build it with: install Go 1\.21 or newer \(https:\/\/go\.dev\/dl\)$/,
     );
     await expect(ensureTemporalCli({ env })).rejects.toThrow(/install Go .*, or the Temporal CLI 1\.5\.1/);
   });
