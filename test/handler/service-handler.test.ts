@@ -9,7 +9,8 @@ import {
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { toHandlerError } from '../../src/handler/handler-errors.ts';
 import { plainConversion } from '../../src/handler/plain-conversion.ts';
-import { createServiceHandler, type Logger, type ServiceHandlerOptions, type TemporalSide } from '../../src/index.ts';
+import { createServiceHandler, type ServiceHandlerOptions, type TemporalSide } from '../../src/index.ts';
+import { recordingLogger } from './recording-logger.ts';
 import { bodyBytes, bodyJson, context, httpEvent, invocation } from './requests.ts';
 
 const shop = service('shop', {
@@ -63,15 +64,7 @@ const shopHandler = serviceHandler(shop, {
   },
 });
 
-const lines: { level: string; message: string; meta: unknown }[] = [];
-const line = (level: string) => (message: string, meta?: unknown) => lines.push({ level, message, meta });
-const logger: Logger = {
-  trace: line('trace'),
-  debug: line('debug'),
-  info: line('info'),
-  warn: line('warn'),
-  error: line('error'),
-};
+const { lines, logger } = recordingLogger();
 
 const handlerOf = (options: Partial<ServiceHandlerOptions> = {}) =>
   createServiceHandler({ services: [shopHandler], logger, ...options });

@@ -3,19 +3,12 @@ import { type AddressInfo, createServer, type Server } from 'node:net';
 import { getClient, log, metricMeter, operationInfo } from '@temporalio/nexus';
 import { operation, service, serviceHandler } from 'nexus-rpc';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { createServiceHandler, type Logger } from '../../src/index.ts';
+import { createServiceHandler } from '../../src/index.ts';
 import { temporal } from '../../src/temporal/index.ts';
+import { recordingLogger } from '../handler/recording-logger.ts';
 import { bodyJson, context, invocation } from '../handler/requests.ts';
 
-const lines: { level: string; message: string; meta: unknown }[] = [];
-const line = (level: string) => (message: string, meta?: unknown) => lines.push({ level, message, meta });
-const logger: Logger = {
-  trace: line('trace'),
-  debug: line('debug'),
-  info: line('info'),
-  warn: line('warn'),
-  error: line('error'),
-};
+const { lines, logger } = recordingLogger();
 
 const counted: { name: string; value: number; tags: unknown }[] = [];
 const meter = {
