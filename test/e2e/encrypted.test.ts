@@ -1,6 +1,7 @@
+import { randomUUID } from 'node:crypto';
 import { fileURLToPath } from 'node:url';
 import { ApplicationFailure } from '@temporalio/common';
-import { describe, expect, inject, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { encryptionCodec } from './converters/encryption-codec.ts';
 import { useTemporal } from './use-temporal.ts';
 import { openWireTap } from './wire-tap.ts';
@@ -16,7 +17,7 @@ describe.concurrent.each(serverVersions)('an operation whose callers encrypt, ca
   const temporal = useTemporal(version, { callers: 'encrypting', dataConverter });
 
   it('takes and returns payloads that nobody on the way can read', async () => {
-    const tap = await openWireTap(inject('world').vaultUrl);
+    const tap = await openWireTap(temporal.world.vaultUrl);
     const endpoint = await temporal.createEndpoint(tap.url);
     const result = await temporal.resultOf({ endpoint, service: 'vault', operation: 'open' }, { password });
     await tap.close();
@@ -33,7 +34,7 @@ describe.concurrent.each(serverVersions)('an operation whose callers encrypt, ca
   });
 
   it('fails with messages and details that nobody on the way can read', async () => {
-    const tap = await openWireTap(inject('world').vaultUrl);
+    const tap = await openWireTap(temporal.world.vaultUrl);
     const endpoint = await temporal.createEndpoint(tap.url);
     const failure = await temporal.failureOf({ endpoint, service: 'vault', operation: 'lock' }, { password });
     await tap.close();
@@ -46,5 +47,20 @@ describe.concurrent.each(serverVersions)('an operation whose callers encrypt, ca
     expect(responseBody.toString()).toContain('encodedAttributes');
     expect(responseBody.includes(password)).toBe(false);
     expect(responseBody.includes(Buffer.from(password).toString('base64').slice(0, 12))).toBe(false);
+  });
+
+  it('has what its workflow is given and returns encrypted, too', async () => {
+    const id = `keep-${randomUUID()}`;
+    const endpoint = await temporal.createEndpoint(temporal.world.vaultUrl);
+    const result = await temporal.resultOf({ endpoint, service: 'vault', operation: 'keep' }, { id, password });
+    expect(result).toBe(`${password} is kept`);
+    const [started] = await temporal.eventsOf(id, 'workflowExecutionStartedEventAttributes');
+    const [completed] = await temporal.eventsOf(id, 'workflowExecutionCompletedEventAttributes');
+    const payloads = [
+      ...(started?.attributes.input?.payloads ?? []),
+      ...(completed?.attributes.result?.payloads ?? []),
+    ];
+    const encodings = payloads.map(({ metadata }) => Buffer.from(metadata?.encoding ?? []).toString());
+    expect(encodings).toEqual(['binary/encrypted', 'binary/encrypted']);
   });
 });

@@ -13,6 +13,8 @@ import type { ServerVersion, TemporalWorld } from './world.ts';
 
 /** Starts everything that the suite runs against, once, and ends it. */
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
+  // Each worker runs its workflows in threads, whose output Node pipes into this process's: past ten it warns of a leak.
+  for (const stream of [process.stdout, process.stderr]) stream.setMaxListeners(50);
   const ends: (() => Promise<unknown>)[] = [];
   const progress = createProgress(process.stdout, Date.now);
   /** In the reverse order of starting: workers before the server that they poll. */
@@ -46,17 +48,22 @@ export default async function setup(project: TestProject): Promise<() => Promise
       ends.push(workers.stop);
       const shop = await startModule(version, address, 'shop');
       const warehouse = await startModule(version, address, 'warehouse');
-      return { address, shopUrl: shop.url, shopLog: shop.logFile, warehouseUrl: warehouse.url };
+      const vault = await startModule(version, address, 'vault', 'converters/encrypting.ts');
+      return {
+        address,
+        shopUrl: shop.url,
+        shopLog: shop.logFile,
+        warehouseUrl: warehouse.url,
+        vaultUrl: vault.url,
+      };
     };
 
     const bundles = await bundleWorkflows();
     const older = await startServer('old', bundles);
     const newer = await startServer('new', bundles);
-    const vault = await startModule('new', newer.address, 'vault', 'converters/encrypting.ts');
     const catalog = await startModule('new', newer.address, 'catalog', 'converters/protobuf.ts');
     project.provide('world', {
       servers: { old: older, new: newer },
-      vaultUrl: vault.url,
       catalogUrl: catalog.url,
     });
   } catch (error) {

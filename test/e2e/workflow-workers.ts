@@ -61,6 +61,7 @@ export async function startWorkers(address: string, bundles: WorkflowBundles): P
     await start('shop', bundles.plain);
     await start('warehouse', bundles.plain);
     await start(callerQueues.encrypting, bundles.encrypting, encrypting);
+    await start('vault', bundles.encrypting, encrypting);
     await start(callerQueues.protobuf, bundles.protobuf, { payloadConverterPath: protobufPath });
   } catch (error) {
     await stop();

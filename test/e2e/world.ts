@@ -5,8 +5,7 @@ export type ServerVersion = (typeof serverVersions)[number];
 /** What runs while the suite runs, as its files are told. */
 export interface World {
   readonly servers: Readonly<Record<ServerVersion, TemporalWorld>>;
-  /** `nexus-lambda dev` with converters of its own; they need no Temporal server, so both versions call the same. */
-  readonly vaultUrl: string;
+  /** `nexus-lambda dev` with a converter of its own; it needs no Temporal server, so both versions call the same. */
   readonly catalogUrl: string;
 }
 
@@ -18,6 +17,8 @@ export interface TemporalWorld {
   readonly shopLog: string;
   /** And for services/warehouse.ts, at the endpoint `warehouse`. */
   readonly warehouseUrl: string;
+  /** And for services/vault.ts, at the endpoint `vault`, with a data converter that encrypts. */
+  readonly vaultUrl: string;
 }
 
 /** Task queues of the caller workflows, by the data converter of their worker. */

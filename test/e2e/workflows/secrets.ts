@@ -1,0 +1,3 @@
+export async function keepSecret(password: string): Promise<string> {
+  return `${password} is kept`;
+}
