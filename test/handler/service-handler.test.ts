@@ -156,6 +156,24 @@ describe('an async operation', () => {
     expect(seen.canceled).toEqual(['t 1']);
   });
 
+  it('answers an OperationError of its cancel as a retryable INTERNAL: nothing has ended', async () => {
+    const ship = service('ship', { send: operation<void, void>() });
+    const handlers = serviceHandler(ship, {
+      send: {
+        start: async () => HandlerStartOperationResult.async('t'),
+        cancel: async () => {
+          throw new OperationError('failed', 'at sea already');
+        },
+      },
+    });
+    const result = await handlerOf({ services: [handlers] })(
+      invocation('/ship/send/cancel', { query: 'token=t' }),
+      context(),
+    );
+    expect(result.statusCode).toBe(500);
+    expect(result.headers).not.toHaveProperty('nexus-operation-state');
+  });
+
   it('cannot be canceled where it has no cancel: 501', async () => {
     const result = await handler(
       invocation('/shop/echo/cancel', { headers: { 'nexus-operation-token': 't' } }),
@@ -212,6 +230,15 @@ describe('a failing operation', () => {
     expect(older.statusCode).toBe(409);
     expect(older.body).toContain('ordered already');
     expect(older.body).toContain('order 12');
+  });
+
+  it('gives a Temporal server too old for the status of CONFLICT one that it knows as final', async () => {
+    const result = await failed('conflict', { 'user-agent': 'Nexus-go-sdk/v0.3.0' });
+    expect(result).toMatchObject({ statusCode: 400, headers: { 'nexus-request-retryable': 'false' } });
+  });
+
+  it("says that the failure is the handler's, as a worker does", async () => {
+    expect((await failed('conflict')).headers).toMatchObject({ 'temporal-nexus-failure-source': 'worker' });
   });
 
   it('says when its type is not what decides about a retry', async () => {

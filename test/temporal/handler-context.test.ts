@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { type AddressInfo, createServer, type Server } from 'node:net';
 import { getClient, log, metricMeter, operationInfo } from '@temporalio/nexus';
 import { operation, service, serviceHandler } from 'nexus-rpc';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { createServiceHandler } from '../../src/index.ts';
 import { temporal } from '../../src/temporal/index.ts';
 import { recordingLogger } from '../handler/recording-logger.ts';
@@ -17,6 +17,7 @@ const meter = {
 
 /** Accepts connections and never says a word. */
 let silent: Server;
+let lateCall: Promise<unknown>;
 let late: Promise<unknown>;
 let letLateGo: () => void;
 
@@ -24,6 +25,7 @@ const svc = service('svc', {
   info: operation<void, unknown>(),
   observe: operation<void, void>(),
   call: operation<void, void>(),
+  callAfterwards: operation<void, void>(),
   linger: operation<void, void>(),
 });
 const handlers = serviceHandler(svc, {
@@ -36,6 +38,14 @@ const handlers = serviceHandler(svc, {
   },
   async call() {
     await getClient().workflow.start('any', { taskQueue: 'q', workflowId: 'w' });
+  },
+  async callAfterwards({ abortSignal }) {
+    lateCall = new Promise((resolve, reject) => {
+      abortSignal.addEventListener('abort', () => {
+        getClient().workflow.start('any', { taskQueue: 'q', workflowId: 'w' }).then(resolve, reject);
+      });
+    });
+    await lateCall;
   },
   async linger() {
     late = new Promise<void>((resolve) => {
@@ -79,9 +89,17 @@ describe('a handler that uses @temporalio/nexus', () => {
   });
 
   it('has its client calls cut at the deadline, and is answered with a timeout', async () => {
-    const result = await handler(invocation('/svc/call', { timeoutMs: 500 }), context());
+    const retireEnvironment = vi.fn<() => void>();
+    const result = await handler(invocation('/svc/call', { timeoutMs: 500 }), { ...context(), retireEnvironment });
     expect(result.statusCode).toBe(520);
+    // It let go with the signal, and not when the gRPC deadline came.
+    expect(retireEnvironment).not.toHaveBeenCalled();
     expect(result.body).toMatch(/operation 'svc\/call' was not done within the (400|3\d\d) ms it had/);
+  });
+
+  it('has client calls that it starts after its deadline ended, too', async () => {
+    await handler(invocation('/svc/callAfterwards', { timeoutMs: 500 }), { ...context(), retireEnvironment() {} });
+    await expect(lateCall).rejects.toMatchObject({ cause: { code: 4 } });
   });
 
   it('loses client and context when it was given up', async () => {
