@@ -40,11 +40,8 @@ const handlers = serviceHandler(svc, {
     await getClient().workflow.start('any', { taskQueue: 'q', workflowId: 'w' });
   },
   async callAfterwards({ abortSignal }) {
-    lateCall = new Promise((resolve, reject) => {
-      abortSignal.addEventListener('abort', () => {
-        getClient().workflow.start('any', { taskQueue: 'q', workflowId: 'w' }).then(resolve, reject);
-      });
-    });
+    await new Promise((resolve) => abortSignal.addEventListener('abort', resolve));
+    lateCall = getClient().workflow.start('any', { taskQueue: 'q', workflowId: 'w' });
     await lateCall;
   },
   async linger() {
