@@ -58,7 +58,13 @@ function startDev(temporalAddress: string): ChildProcess {
   const main = join(root, MAIN);
   const services = join(root, 'functions/greeting/handler.ts');
   const options = ['--endpoint', 'greeting', '--port', String(PORT), '--temporal-address', temporalAddress];
-  const env = { ...(process.stdout.isTTY && { FORCE_COLOR: '1' }), ...process.env };
+  // The demo has a Temporal server of its own: settings of another one are not for it.
+  const inherited = Object.entries(process.env).filter(([name]) => !name.startsWith('TEMPORAL_'));
+  const env = {
+    ...(process.stdout.isTTY && { FORCE_COLOR: '1' }),
+    ...Object.fromEntries(inherited),
+    TEMPORAL_CONFIG_FILE: join(root, 'no-such-file.toml'),
+  };
   // A process group of its own: a Ctrl-C of the terminal reaches this script only, which then ends it in order.
   const child = spawn(process.execPath, [main, 'dev', services, ...options], {
     stdio: ['ignore', 'pipe', 'inherit'],
@@ -122,7 +128,8 @@ function buildIfStale(): void {
 
 async function stop(code: number): Promise<void> {
   // What was started last ends first.
-  for (const close of closers) await close().catch((error: unknown) => say(`while ending: ${String(error)}`));
+  for (let close = closers.shift(); close; close = closers.shift())
+    await close().catch((error: unknown) => say(`while ending: ${String(error)}`));
   process.exit(code);
 }
 

@@ -47,8 +47,12 @@ export async function answer(incoming: LambdaRequest, time: InvocationTime, answ
   }
   const { kind, service, operation } = request;
   const budget = budgetFor(request, incoming, time, answering.deadlineReserveMs);
-  const failed = (error: unknown) =>
-    failureAnswer(operationFailure(error, kind, answering.temporal), incoming, answering);
+  const endsAt = budget && performance.now() + budget.handlerMs + budget.letGoMs;
+  const failed = (error: unknown) => {
+    // Where nothing is left, half of what the answer has for its way back.
+    const withinMs = endsAt && Math.max(endsAt - performance.now(), budget.letGoMs / 2);
+    return failureAnswer(operationFailure(error, kind, answering.temporal), incoming, answering, withinMs);
+  };
   const outOfTime = (cause?: unknown) => failed(deadlineError(service, operation, budget?.handlerMs ?? 0, cause));
   if (budget !== undefined && budget.handlerMs <= 0) return settled(await outOfTime());
 

@@ -10,30 +10,50 @@ import type { TemporalSide } from './temporal-side.ts';
 
 const MAX_MESSAGE_LENGTH = 1000;
 
-/** The answer for an error. Its words leave only through the user's data converter, which may be there to encrypt them. */
+/**
+ * The answer for an error. Its words leave only through the user's data converter, which may be there to encrypt them;
+ * where that fails, or takes longer than `withinMs`, a fixed text stands for them.
+ */
 export async function failureAnswer(
   error: HandlerError | OperationError,
   { request }: Pick<LambdaRequest, 'request'>,
   { temporal, logger }: { readonly temporal: TemporalSide | undefined; readonly logger: Logger },
+  withinMs?: number,
 ): Promise<NexusHttpResponse> {
   const failureSupport = request.headers['temporal-nexus-failure-support'] === 'true';
   const temporalCaller = isTemporalCaller(request.headers);
   const format = (failure: ProtoFailure, operationState?: 'failed' | 'canceled') =>
     formatFailureResponse(failure, { failureSupport, temporalCaller, operationState, fromHandler: true });
   const conversion = temporal?.conversion ?? plainConversion;
+  const encode = (what: Error) => within(withinMs, conversion.encodeError(what));
   const state = error instanceof OperationError ? error.state : undefined;
   try {
-    const whole = format(await conversion.encodeError(error), state);
+    const whole = format(await encode(error), state);
     if (whole.body.length <= MAX_BODY_BYTES) return whole;
     logger.warn(`a failure of ${whole.body.length} bytes was cut; an answer can have ${MAX_BODY_BYTES}`, { error });
-    return format(await conversion.encodeError(cut(error)), state);
+    return format(await encode(cut(error)), state);
   } catch (cause) {
     // As on a worker: the fault of a codec passes, so the operation is not ended by it.
     logger.warn('the data converter failed on the error of an operation', { error, cause });
-    const replacement = new HandlerError('INTERNAL', 'the data converter failed on the error of the operation', {
+    const type = error instanceof HandlerError && error.type === 'UPSTREAM_TIMEOUT' ? error.type : 'INTERNAL';
+    const replacement = new HandlerError(type, 'the data converter failed on the error of the operation', {
       stackTrace: '',
     });
     return format(await plainConversion.encodeError(replacement));
+  }
+}
+
+/** A codec may ask a key service that does not answer; the caller is answered all the same. */
+async function within<T>(ms: number | undefined, encoding: Promise<T>): Promise<T> {
+  if (ms === undefined) return encoding;
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const late = new Promise<never>((_resolve, reject) => {
+    timer = setTimeout(() => reject(new Error(`it took longer than the ${Math.round(ms)} ms that were left`)), ms);
+  });
+  try {
+    return await Promise.race([encoding, late]);
+  } finally {
+    clearTimeout(timer);
   }
 }
 

@@ -1,3 +1,5 @@
+import { loggable } from './loggable.ts';
+
 /**
  * Where log lines go: the shape of the Temporal SDK's `Logger`, which Powertools' Logger and `console` fit as well.
  */
@@ -45,10 +47,16 @@ export function createConsoleLogger({ level: least, format }: ConsoleLoggerOptio
       if (LEVELS.indexOf(level) < LEVELS.indexOf(least)) return;
       // console.trace would add a stack trace.
       const line = console[level === 'trace' ? 'debug' : level];
-      if (format === 'text') return Object.keys(meta).length === 0 ? line(message) : line(message, meta);
-      const entry = loggable({ message, ...meta });
-      if (format === 'object') line(entry);
-      else line(JSON.stringify({ level: level.toUpperCase(), ...(entry as object) }));
+      try {
+        if (format === 'text') return Object.keys(meta).length === 0 ? line(message) : line(message, meta);
+        const own = format === 'object' ? { message } : { level: level.toUpperCase(), message };
+        // First and last: they stand in front, and metadata of the same name does not replace them.
+        const entry = Object.assign({}, own, loggable(meta), own);
+        line(format === 'object' ? entry : JSON.stringify(entry));
+      } catch {
+        // The user's own objects may throw while they are looked at. Their operation must not fail by its log line.
+        line(message);
+      }
     };
   return {
     trace: write('trace'),
@@ -57,29 +65,4 @@ export function createConsoleLogger({ level: least, format }: ConsoleLoggerOptio
     warn: write('warn'),
     error: write('error'),
   };
-}
-
-const MAX_DEPTH = 8;
-
-/**
- * What JSON can hold of a value: bigints as text, cycles and depths cut, and of an error its name, message, stack, code
- * and causes. An HTTP client's error has more, cycles and authorization headers among it.
- */
-function loggable(value: unknown, depth = 0): unknown {
-  if (typeof value === 'bigint' || typeof value === 'function' || typeof value === 'symbol') return String(value);
-  if (typeof value !== 'object' || value === null) return value;
-  if (depth >= MAX_DEPTH) return '…';
-  try {
-    if (value instanceof Error) {
-      const { name, message, stack, cause } = value;
-      const { code } = value as { code?: unknown };
-      return { name, message, stack, code: loggable(code, depth + 1), cause: loggable(cause, depth + 1) };
-    }
-    if ('toJSON' in value && typeof value.toJSON === 'function') return loggable(value.toJSON(), depth + 1);
-    if (Array.isArray(value)) return value.map((item) => loggable(item, depth + 1));
-    return Object.fromEntries(Object.entries(value).map(([key, member]) => [key, loggable(member, depth + 1)]));
-  } catch (error) {
-    // A getter or toJSON of the user's that throws.
-    return `[not loggable: ${String(error)}]`;
-  }
 }

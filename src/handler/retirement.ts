@@ -25,13 +25,18 @@ export async function retireLambdaEnvironment(
   if (status === 202) exit(0);
 }
 
+/** It is on the same machine, and answers within a millisecond or two. */
+const RUNTIME_API_TIMEOUT_MS = 1_000;
+
 /** The status of the answer; `undefined` where there was none. */
 function post(url: string, body: string): Promise<number | undefined> {
   return new Promise((resolve) => {
-    const sent = request(url, { method: 'POST', headers: { 'content-type': 'application/json' } }, (response) => {
+    const headers = { 'content-type': 'application/json' };
+    const sent = request(url, { method: 'POST', headers, timeout: RUNTIME_API_TIMEOUT_MS }, (response) => {
       response.resume();
       resolve(response.statusCode);
     });
+    sent.on('timeout', () => sent.destroy());
     sent.on('error', () => resolve(undefined));
     sent.end(body);
   });

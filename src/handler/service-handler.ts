@@ -1,3 +1,4 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
 import middy from '@middy/core';
 import type { ServiceHandler } from 'nexus-rpc';
 import { type Answering, answer } from './answer.ts';
@@ -70,13 +71,12 @@ export function createServiceHandler(options: ServiceHandlerOptions): ServiceLam
     logger: options.logger ?? createConsoleLogger(consoleLoggerOptions(process.env)),
     deadlineReserveMs: options.deadlineReserveMs ?? DEFAULT_DEADLINE_RESERVE_MS,
   };
-  /** By their contexts, which Lambda and the dev server make anew for each. */
-  const invocations = new WeakMap<LambdaContext, Invocation>();
+  const invocations = new AsyncLocalStorage<Invocation>();
 
   // middy's own timer would answer 5 ms before Lambda's end; ours answers before the caller's.
   const chain = middy(
     async (event: unknown, context: LambdaContext): Promise<LambdaHttpResult> => {
-      const invocation = invocations.get(context);
+      const invocation = invocations.getStore();
       const elapsedMs = performance.now() - (invocation?.startedAt ?? performance.now());
       const lambdaMs = context.getRemainingTimeInMillis();
       const { response, abandoned } = await answer(parseLambdaEvent(event), { elapsedMs, lambdaMs }, answering);
@@ -95,8 +95,14 @@ export function createServiceHandler(options: ServiceHandlerOptions): ServiceLam
   const run = chain as unknown as (event: unknown, context: LambdaContext) => Promise<LambdaHttpResult>;
   const handler = async (event: unknown, context: LambdaContext): Promise<LambdaHttpResult> => {
     const invocation: Invocation = { startedAt: performance.now(), abandoned: false };
-    invocations.set(context, invocation);
-    const result = await run(event, context);
+    const result = await invocations
+      .run(invocation, () => run(event, context))
+      .catch(async (error: unknown) => {
+        if (!invocation.abandoned) throw error;
+        // The environment must end all the same, and with an answer.
+        const failure = operationFailure(error, 'start', options.temporal);
+        return toLambdaResult(await failureAnswer(failure, parseLambdaEvent(event), answering));
+      });
     if (invocation.abandoned) {
       if (context.retireEnvironment) context.retireEnvironment();
       else await retireLambdaEnvironment(result, context);

@@ -49,15 +49,19 @@ export function createLocalInvoker({ target, ...deps }: LocalInvokerDeps): Local
 
   async function usable(): Promise<ExecutionEnvironment> {
     await decided.promise;
-    const environment = await serving.get();
-    if (environment === undefined) throw moduleError(problem);
-    try {
-      await environment.loaded;
-    } catch (error) {
-      serving.drop(environment);
-      throw moduleError(String(error), { cause: error });
+    let environment = await serving.get();
+    while (environment !== undefined) {
+      try {
+        await environment.loaded;
+        return environment;
+      } catch (error) {
+        serving.drop(environment);
+        // A save may have overtaken it while it loaded: then there is another one.
+        if (!serving.holds) throw moduleError(String(error), { cause: error });
+        environment = await serving.get();
+      }
     }
-    return environment;
+    throw moduleError(problem);
   }
 
   async function run(invocation: NexusInvocation): Promise<LambdaHttpResult> {

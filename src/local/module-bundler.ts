@@ -49,7 +49,9 @@ export async function watchModule(
     (await formatMessages(messages, { kind, color: colors })).join('').trimEnd();
 
   let stopWaiting = () => {};
+  let closed = false;
   function buildOnceSaved(times: FileTimes): void {
+    if (closed) return;
     // It rejects where the sources do not build, which the reporter has told by then.
     stopWaiting = onceSaved(times, () => void built.rebuild().catch(() => {}));
   }
@@ -94,6 +96,7 @@ export async function watchModule(
   await built.watch();
   return {
     async close() {
+      closed = true;
       stopWaiting();
       await built.dispose();
       write.discardAll();

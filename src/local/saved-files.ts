@@ -27,5 +27,10 @@ export function onceSaved(times: FileTimes, saved: () => void): () => void {
 }
 
 function timeOf(file: string): number | undefined {
-  return statSync(file, { throwIfNoEntry: false })?.mtimeMs;
+  try {
+    return statSync(file).mtimeMs;
+  } catch {
+    // Missing, in a loop of links, or not ours to see: the same until it is there.
+    return undefined;
+  }
 }

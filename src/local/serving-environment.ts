@@ -18,6 +18,8 @@ export interface ServingEnvironment {
   retire(environment: ExecutionEnvironment): void;
   /** Whether one serves, or will with the next request. */
   readonly serves: boolean;
+  /** Whether one is there now. */
+  readonly holds: boolean;
   /** Waits for what is under way, then ends. */
   close(): Promise<void>;
 }
@@ -102,6 +104,9 @@ export function createServingEnvironment({
     timedOut(environment) {
       // A caller's timeout is not a function's: where the handler only takes longer, its environment stays.
       if (current?.environment === environment) check = replaceIfBlocked(environment);
+    },
+    get holds() {
+      return current !== undefined;
     },
     get serves() {
       return lastGood !== undefined;

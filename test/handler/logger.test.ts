@@ -64,4 +64,26 @@ describe('the logger of a handler that brings none', () => {
       bad: expect.stringContaining('a getter'),
     });
   });
+
+  it('cuts what refers to itself in many ways, and keeps its own words', () => {
+    const nodes: Record<string, unknown>[] = Array.from({ length: 12 }, () => ({}));
+    for (const node of nodes) for (const [index, other] of nodes.entries()) node[`n${index}`] = other;
+    loggerOf(LAMBDA).warn('ours', { graph: nodes[0], message: 'theirs', level: 'silly' });
+    const [[line]] = written as [[string]];
+    expect(line.length).toBeLessThan(200_000);
+    expect(JSON.parse(line)).toMatchObject({ level: 'WARN', message: 'ours' });
+  });
+
+  it('falls back to the message alone where an object throws while it is written', () => {
+    const meta = new Proxy(
+      {},
+      {
+        ownKeys: () => {
+          throw new Error('no');
+        },
+      },
+    );
+    loggerOf(LAMBDA).info('still here', meta);
+    expect(written.at(-1)).toContainEqual(expect.stringContaining('still here'));
+  });
 });

@@ -9,7 +9,12 @@ import {
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { toHandlerError } from '../../src/handler/handler-errors.ts';
 import { plainConversion } from '../../src/handler/plain-conversion.ts';
-import { createServiceHandler, type ServiceHandlerOptions, type TemporalSide } from '../../src/index.ts';
+import {
+  createServiceHandler,
+  type LambdaContext,
+  type ServiceHandlerOptions,
+  type TemporalSide,
+} from '../../src/index.ts';
 import { recordingLogger } from './recording-logger.ts';
 import { bodyBytes, bodyJson, context, httpEvent, invocation } from './requests.ts';
 
@@ -343,6 +348,44 @@ describe('at the deadline', () => {
       message: expect.stringContaining('did not settle after its deadline'),
       meta: expect.objectContaining({ service: 'shop', operation: 'slow' }),
     });
+  });
+
+  it('an abandoned environment is retired, and the caller answered, whatever middlewares do', async () => {
+    const retireEnvironment = vi.fn<() => void>();
+    const fail = () => {
+      throw new Error('a middleware fails');
+    };
+    const replace = (request: { context: LambdaContext }) => {
+      request.context = { ...request.context };
+    };
+    for (const wrapped of [handlerOf().use({ after: fail, onError: fail }), handlerOf().before(replace)]) {
+      const event = invocation('/shop/slow', { body: '{"letGo":false}', timeoutMs: 1_000 });
+      const result = wrapped(event, { ...context(), retireEnvironment });
+      await vi.advanceTimersByTimeAsync(1_000);
+      expect((await result).statusCode).toBeGreaterThanOrEqual(500);
+    }
+    expect(retireEnvironment).toHaveBeenCalledTimes(2);
+  });
+
+  it('a data converter that hangs is not waited for', async () => {
+    const hangs = () => new Promise<never>(() => {});
+    const conversion = { decodeInput: async () => undefined, encodeOutput: hangs, encodeError: hangs };
+    const attributes = { namespace: 'n', taskQueue: 'q' };
+    const temporal: TemporalSide = {
+      conversion,
+      attributes,
+      toHandlerError,
+      deadlineReason: () => 'late',
+      run: (_scope, call) => call(),
+    };
+    const retireEnvironment = vi.fn<() => void>();
+    const result = handlerOf({ temporal })(invocation('/shop/echo', { timeoutMs: 1_000 }), {
+      ...context(),
+      retireEnvironment,
+    });
+    await vi.advanceTimersByTimeAsync(999);
+    expect((await result).statusCode).toBe(520);
+    expect(retireEnvironment).toHaveBeenCalledOnce();
   });
 
   it('counts what a middleware takes of the time', async () => {

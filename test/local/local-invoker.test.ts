@@ -201,6 +201,21 @@ it('replaces an environment that is spent at once, and ends it', async () => {
   expect(await answer()).toBe('v1');
 });
 
+it('answers by the newer version where a save overtakes a replacement that still loads', async () => {
+  const { load, answer, environments } = setUp();
+  const first = load('v1');
+  environments[0]!.loading.resolve([]);
+  await first;
+  environments[0]!.events.spent();
+  const waiting = answer();
+  const second = load('v2');
+  environments[2]!.loading.resolve([]);
+  await second;
+  expect(environments[1]!.retired).toBe(true);
+  environments[1]!.loading.reject(new ModuleLoadError('it ended with exit code 1'));
+  expect(await waiting).toBe('v2');
+});
+
 it('keeps the environment of a handler that takes longer than its caller waits', async () => {
   const { load, answer, environments, reports, losePatience } = setUp();
   const first = load('v1');
