@@ -25,6 +25,8 @@ export function parseLinks(value: string): Link[] {
     if (type === undefined) throw malformed(text, 'its type takes letters, digits, "_", "." and "/"');
     const parsed = URL.parse(url.trim());
     if (parsed === null) throw malformed(text, 'its URL must be absolute');
+    // Go refuses such a host as well, and a link that is taken must be one that can be sent on.
+    if (!isSendableHost(parsed)) throw malformed(text, 'its host holds "," or "%"; it takes neither');
     links.push({ url: parsed, type });
     if (LINK.lastIndex >= end && text.endsWith(',')) throw malformed(value.slice(at), 'nothing follows its comma');
   }
@@ -45,11 +47,15 @@ function formatLink({ url, type }: Link): string {
   if (!TYPE.test(type)) {
     throw new TypeError(`link type ${quote(type)} is not allowed; it takes letters, digits, "_", "." and "/"`);
   }
-  if (/[,%]/.test(url.host))
+  if (!isSendableHost(url))
     throw new TypeError(`the host of link ${quote(url.href)} holds "," or "%"; it takes neither`);
   // Go takes no semicolon in a query.
   const href = url.search === '' ? url.href : url.href.replace(/\?[^#]*/, (query) => query.replaceAll(';', '%3B'));
   return `<${href.replace(UNSAFE, (char) => (char === '%' ? '%25' : percentEncoded(char)))}>; type="${type}"`;
+}
+
+function isSendableHost({ host }: URL): boolean {
+  return !/[,%]/.test(host);
 }
 
 function percentEncoded(char: string): string {

@@ -151,7 +151,8 @@ const sendable = mutated
       parsed !== undefined &&
       !Object.values(parsed.headers).some((value) => /[^\0-\xff]/.test(value)) &&
       ![parsed.service, parsed.operation].some((name) => name === '.' || name === '..') &&
-      (parsed.requestTimeoutMs ?? 0) >= 0,
+      (parsed.requestTimeoutMs ?? 0) >= 0 &&
+      (parsed.kind === 'cancel' || (parsed.operationTimeoutMs ?? 0) >= 0),
   );
 
 function parsedOrUndefined(request: NexusHttpRequest): StartRequest | CancelRequest | undefined {

@@ -80,6 +80,10 @@ describe('formatLinks', () => {
     expect(() => formatLinks([{ url: new URL('a:///1'), type }])).toThrow(/letters, digits/);
   });
 
+  it('fails when a host that is read could not be sent on', () => {
+    expect(() => parseLinks('<temporal://%/a>; type="b"')).toThrow(/malformed Nexus-Link .*its host holds/);
+  });
+
   it('fails when the host cannot be encoded', () => {
     expect(() => formatted('temporal://a,b/')).toThrow(TypeError);
   });
