@@ -41,9 +41,9 @@ export async function answer(incoming: LambdaRequest, time: InvocationTime, answ
   try {
     request = parse(incoming, answering.services);
   } catch (error) {
-    return settled(
-      await failureAnswer(withoutStack(operationFailure(error, 'cancel', answering.temporal)), incoming, answering),
-    );
+    // In words of ours about what came in clear: no data converter has to be asked.
+    const failure = withoutStack(operationFailure(error, 'cancel', undefined));
+    return settled(await failureAnswer(failure, incoming, { ...answering, temporal: undefined }));
   }
   const { kind, service, operation } = request;
   const budget = budgetFor(request, incoming, time, answering.deadlineReserveMs);

@@ -85,11 +85,17 @@ export function createServiceHandler(options: ServiceHandlerOptions): ServiceLam
     },
     { timeoutEarlyInMillis: 0 },
   );
+  const answerTo = async (error: unknown, event: unknown): Promise<LambdaHttpResult> => {
+    const failure = operationFailure(error, 'start', options.temporal);
+    // What a middleware threw may come after the deadline: its answer has the way back only.
+    return toLambdaResult(
+      await failureAnswer(failure, parseLambdaEvent(event), answering, answering.deadlineReserveMs / 2),
+    );
+  };
   chain.onError(async (request) => {
     // A middleware of the user that answered the error itself has the say.
     if (request.response !== undefined && request.response !== null) return;
-    const error = operationFailure(request.error, 'start', options.temporal);
-    request.response = toLambdaResult(await failureAnswer(error, parseLambdaEvent(request.event), answering));
+    request.response = await answerTo(request.error, request.event);
   });
 
   const run = chain as unknown as (event: unknown, context: LambdaContext) => Promise<LambdaHttpResult>;
@@ -97,11 +103,10 @@ export function createServiceHandler(options: ServiceHandlerOptions): ServiceLam
     const invocation: Invocation = { startedAt: performance.now(), abandoned: false };
     const result = await invocations
       .run(invocation, () => run(event, context))
-      .catch(async (error: unknown) => {
+      .catch((error: unknown) => {
         if (!invocation.abandoned) throw error;
         // The environment must end all the same, and with an answer.
-        const failure = operationFailure(error, 'start', options.temporal);
-        return toLambdaResult(await failureAnswer(failure, parseLambdaEvent(event), answering));
+        return answerTo(error, event);
       });
     if (invocation.abandoned) {
       if (context.retireEnvironment) context.retireEnvironment();

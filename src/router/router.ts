@@ -85,7 +85,7 @@ export function failureResponse(
   );
 }
 
-/** All but the last are worth another attempt as they are: a new version of the handler may be on its way. */
+/** Types that a caller tries again, each of them: a new version of the handler may be on its way. */
 const TYPE_OF_REASON: Record<InvokeErrorReason, HandlerErrorType> = {
   'no-handler': 'UNAVAILABLE',
   crashed: 'UNAVAILABLE',

@@ -386,6 +386,15 @@ describe('at the deadline', () => {
     await vi.advanceTimersByTimeAsync(999);
     expect((await result).statusCode).toBe(520);
     expect(retireEnvironment).toHaveBeenCalledOnce();
+
+    const guarded = handlerOf({ temporal }).before(() => {
+      throw new HandlerError('UNAUTHORIZED', 'not on the list');
+    });
+    const refused = guarded(invocation('/shop/echo'), context());
+    await vi.advanceTimersByTimeAsync(250);
+    expect((await refused).statusCode).toBe(500);
+    const malformed = await handlerOf({ temporal })(invocation('/shop/echo', { method: 'GET' }), context());
+    expect(malformed.statusCode).toBe(400);
   });
 
   it('counts what a middleware takes of the time', async () => {
