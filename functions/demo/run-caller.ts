@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { fileURLToPath } from 'node:url';
 import { Client, Connection } from '@temporalio/client';
 import { bundleWorkflowCode, DefaultLogger, NativeConnection, Runtime, Worker } from '@temporalio/worker';
@@ -18,9 +19,13 @@ export interface DemoWorker {
 
 const TASK_QUEUE = 'greeting';
 
+/** Keeps what workers log of their comings and goings off the terminal. Once in a process, before its first worker. */
+export function quietWorkers(): void {
+  Runtime.install({ logger: new DefaultLogger('ERROR') });
+}
+
 /** Connects to a Temporal server and starts to run the sample's workflows. Takes some seconds: they are bundled first. */
 export async function startDemoWorker(address: string): Promise<DemoWorker> {
-  Runtime.install({ logger: new DefaultLogger('ERROR') });
   const logger = new DefaultLogger('ERROR');
   const workflowBundle = await bundleWorkflowCode({
     workflowsPath: fileURLToPath(new URL('workflows.ts', import.meta.url)),
@@ -36,7 +41,7 @@ export async function startDemoWorker(address: string): Promise<DemoWorker> {
       const handle = await client.workflow.start<typeof callGreeting>('callGreeting', {
         args: [name],
         taskQueue: TASK_QUEUE,
-        workflowId: `call-greeting-${Date.now()}`,
+        workflowId: `call-greeting-${randomUUID()}`,
       });
       const result = await handle.result();
       const { events } = await handle.fetchHistory();

@@ -12,7 +12,7 @@ import type { RunningTemporal } from '../../test/toolchain/temporal-server.ts';
 
 const root = join(import.meta.dirname, '../..');
 const PORT = Number(process.env.PORT ?? 9233);
-const MAIN = 'dist/cli/main.js';
+const MAIN = 'dist/src/cli/main.js';
 
 const SAME_KEYPRESS_MS = 300;
 
@@ -104,7 +104,8 @@ async function temporalServer(): Promise<RunningTemporal | undefined> {
 
 async function callFromWorkflow(temporal: RunningTemporal): Promise<void> {
   say(`Temporal is at ${temporal.address}, its UI at ${temporal.uiUrl}; bundling the sample's workflows for a worker`);
-  const { pointEndpoint, startDemoWorker } = await import('./run-caller.ts');
+  const { pointEndpoint, quietWorkers, startDemoWorker } = await import('./run-caller.ts');
+  quietWorkers();
   const worker = await startDemoWorker(temporal.address);
   closers.unshift(() => worker.stop());
   await pointEndpoint(worker.client, 'greeting', `http://127.0.0.1:${PORT}/nexus/endpoints/greeting/services`);

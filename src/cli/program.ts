@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
 import { Command } from 'commander';
 import { devCommand } from './dev-command.ts';
 
@@ -15,6 +16,6 @@ export async function run(argv: readonly string[]): Promise<void> {
 }
 
 function packageVersion(): string {
-  const file = new URL('../../package.json', import.meta.url);
+  const file = createRequire(import.meta.url).resolve('nexus-lambda/package.json');
   return (JSON.parse(readFileSync(file, 'utf8')) as { version: string }).version;
 }

@@ -1,8 +1,10 @@
 import { HandlerError, OperationError } from 'nexus-rpc';
+import { DOCTOR_SERVICE } from '../nexus/doctor-contract.ts';
 import type { NexusHttpResponse } from '../nexus/message.ts';
 import { type CancelRequest, MAX_BODY_BYTES, parseRequest, type StartRequest } from '../nexus/request.ts';
 import { isTemporalCaller } from '../nexus/response.ts';
 import { budgetOf, runUntil, type TimeBudget } from './deadline.ts';
+import { withPlainConversion } from './doctor-service.ts';
 import { failureAnswer } from './failure-answer.ts';
 import { deadlineError } from './handler-errors.ts';
 import type { NexusInterceptorsFactory } from './interceptors.ts';
@@ -36,16 +38,17 @@ export interface Answer {
 }
 
 /** Answers one request. Never rejects: whatever goes wrong is a Nexus failure, sent before the caller gives up. */
-export async function answer(incoming: LambdaRequest, time: InvocationTime, answering: Answering): Promise<Answer> {
+export async function answer(incoming: LambdaRequest, time: InvocationTime, given: Answering): Promise<Answer> {
   let request: StartRequest | CancelRequest;
   try {
-    request = parse(incoming, answering.services);
+    request = parse(incoming, given.services);
   } catch (error) {
     // In words of ours about what came in clear: no data converter has to be asked.
     const failure = withoutStack(operationFailure(error, 'cancel', undefined));
-    return settled(await failureAnswer(failure, incoming, { ...answering, temporal: undefined }));
+    return settled(await failureAnswer(failure, incoming, { ...given, temporal: undefined }));
   }
   const { kind, service, operation } = request;
+  const answering = service === DOCTOR_SERVICE ? withPlainConversion(given) : given;
   const budget = budgetFor(request, incoming, time, answering.deadlineReserveMs);
   const endsAt = budget && performance.now() + budget.handlerMs + budget.letGoMs;
   const failed = (error: unknown) => {

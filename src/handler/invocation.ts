@@ -1,3 +1,8 @@
+import type { ServiceContract } from '../nexus/message.ts';
+
+/** A front door of AWS that decodes paths, and adds a Content-Type to an answer without one. */
+export type Gateway = 'http-api' | 'function-url';
+
 /**
  * What the router sends to a handler Lambda, and what it gets back: the request as it came, less the credentials,
  * plus what only the router knows.
@@ -14,15 +19,28 @@ export interface NexusInvocation {
    * clock time: the clocks of two machines differ.
    */
   readonly timeoutMs: number;
+  /** What stands in front of the router and has its habits; none in the dev server. */
+  readonly gateway?: Gateway;
   readonly request: {
     readonly method: string;
-    /** Below `/nexus/endpoints/{endpoint}/services`, still escaped, with its leading slash. */
+    /** Below `/nexus/endpoints/{endpoint}/services`, with its leading slash; escaped unless the gateway decoded it. */
     readonly path: string;
     readonly query: string;
     readonly headers: Readonly<Record<string, string>>;
     /** Base64; empty for no body. */
     readonly body: string;
   };
+}
+
+/** Asks a handler Lambda which services and operations it has, as a deploy does before it lets a version serve. */
+export interface ContractQuery {
+  readonly nexusContract: 1;
+}
+
+/** The answer to a {@link ContractQuery}. */
+export interface ContractAnswer {
+  readonly nexusContract: 1;
+  readonly services: readonly ServiceContract[];
 }
 
 /** The answer of a handler Lambda: the response format 2.0 of an API Gateway HTTP API, so one shape serves both. */

@@ -1,7 +1,8 @@
 import { isUtf8 } from 'node:buffer';
+import { splitEndpointPath } from '../nexus/endpoint-path.ts';
 import { lowerCased } from '../nexus/headers.ts';
 import type { NexusHttpRequest, NexusHttpResponse } from '../nexus/message.ts';
-import type { LambdaHttpResult, NexusInvocation } from './invocation.ts';
+import type { ContractQuery, Gateway, LambdaHttpResult, NexusInvocation } from './invocation.ts';
 
 /** API Gateway ends an HTTP API's integration after 30 s (AWS quota "Maximum integration timeout"). */
 export const HTTP_API_TIMEOUT_MS = 30_000;
@@ -14,7 +15,16 @@ export interface HttpEventV2 {
   readonly headers?: Readonly<Record<string, string>>;
   readonly body?: string;
   readonly isBase64Encoded?: boolean;
-  readonly requestContext: { readonly domainName?: string; readonly http: { readonly method: string } };
+  readonly requestContext: {
+    readonly domainName?: string;
+    readonly http: { readonly method: string };
+    /** Who calls, by the authorizer of the route: the API's own for IAM and JWT, or a Lambda function. */
+    readonly authorizer?: {
+      readonly iam?: { readonly userArn: string };
+      readonly jwt?: { readonly claims?: Readonly<Record<string, unknown>> };
+      readonly lambda?: Readonly<Record<string, unknown>> | null;
+    };
+  };
 }
 
 /** One request to a Lambda handler, from whichever event brought it. */
@@ -37,31 +47,56 @@ export function parseLambdaEvent(event: unknown): LambdaRequest {
       endpoint: event.endpoint,
       request: { method, path, query, headers, body: fromBase64(body) },
       gatewayMs: event.timeoutMs,
-      path: 'escaped',
-      addsContentType: false,
+      ...habitsOf(event.gateway),
     };
   }
   if (isHttpEvent(event)) {
-    const { endpoint, path } = belowEndpoint(event.rawPath);
-    const functionUrl = event.requestContext.domainName?.includes('.lambda-url.') === true;
+    const request = httpRequestOf(event);
+    // A path that has no endpoint in it is left to the parser, whose NOT_FOUND says which paths exist.
+    const { endpoint, path } = splitEndpointPath(request.path) ?? { endpoint: '', path: request.path };
+    const gateway = gatewayOf(event);
     return {
       endpoint,
-      request: {
-        method: event.requestContext.http.method,
-        path,
-        query: event.rawQueryString ?? '',
-        headers: lowerCased(event.headers ?? {}),
-        body: event.isBase64Encoded ? fromBase64(event.body ?? '') : new TextEncoder().encode(event.body ?? ''),
-      },
-      gatewayMs: functionUrl ? undefined : HTTP_API_TIMEOUT_MS,
-      path: functionUrl ? 'either' : 'decoded',
-      addsContentType: true,
+      request: { ...request, path },
+      gatewayMs: gateway === 'http-api' ? HTTP_API_TIMEOUT_MS : undefined,
+      ...habitsOf(gateway),
     };
   }
   throw new TypeError(
     'this event is no Nexus request; expected an invocation from the nexus-lambda router or an API Gateway HTTP API or ' +
       `Function URL event of payload format 2.0, got ${describe(event)}`,
   );
+}
+
+function habitsOf(gateway: Gateway | undefined): Pick<LambdaRequest, 'path' | 'addsContentType'> {
+  switch (gateway) {
+    case 'http-api':
+      return { path: 'decoded', addsContentType: true };
+    case 'function-url':
+      return { path: 'either', addsContentType: true };
+    case undefined:
+      return { path: 'escaped', addsContentType: false };
+  }
+}
+
+/** Which front door of AWS an event came through. */
+export function gatewayOf({ requestContext }: HttpEventV2): Gateway {
+  return requestContext.domainName?.includes('.lambda-url.') === true ? 'function-url' : 'http-api';
+}
+
+/** The request in an event, with the whole path as it is there. */
+export function httpRequestOf(event: HttpEventV2): NexusHttpRequest {
+  return {
+    method: event.requestContext.http.method,
+    path: event.rawPath,
+    query: event.rawQueryString ?? '',
+    headers: lowerCased(event.headers ?? {}),
+    body: event.isBase64Encoded ? fromBase64(event.body ?? '') : new TextEncoder().encode(event.body ?? ''),
+  };
+}
+
+export function isContractQuery(event: unknown): event is ContractQuery {
+  return isObject(event) && event.nexusContract === 1;
 }
 
 /** The answer as Lambda hands it to API Gateway, a Function URL or the router. */
@@ -77,17 +112,11 @@ export function toLambdaResult(response: NexusHttpResponse): LambdaHttpResult {
   };
 }
 
-/** A path that has no endpoint in it is left to the parser, whose NOT_FOUND says which paths exist. */
-function belowEndpoint(rawPath: string): { endpoint: string; path: string } {
-  const match = /\/nexus\/endpoints\/([^/]+)\/services(\/.*)?$/s.exec(rawPath);
-  return { endpoint: match?.[1] ?? '', path: match ? (match[2] ?? '/') : rawPath };
-}
-
 function isInvocation(event: unknown): event is NexusInvocation {
   return isObject(event) && event.nexusInvocation === 1;
 }
 
-function isHttpEvent(event: unknown): event is HttpEventV2 {
+export function isHttpEvent(event: unknown): event is HttpEventV2 {
   return (
     isObject(event) && event.version === '2.0' && typeof event.rawPath === 'string' && isObject(event.requestContext)
   );

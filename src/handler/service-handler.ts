@@ -2,11 +2,12 @@ import { AsyncLocalStorage } from 'node:async_hooks';
 import middy from '@middy/core';
 import type { ServiceHandler } from 'nexus-rpc';
 import { type Answering, answer } from './answer.ts';
+import { collocatedAccess } from './collocated.ts';
 import { DEFAULT_DEADLINE_RESERVE_MS } from './deadline.ts';
 import { failureAnswer } from './failure-answer.ts';
 import type { NexusInterceptorsFactory } from './interceptors.ts';
-import type { LambdaContext, LambdaHttpResult } from './invocation.ts';
-import { parseLambdaEvent, toLambdaResult } from './lambda-event.ts';
+import type { ContractAnswer, ContractQuery, LambdaContext, LambdaHttpResult } from './invocation.ts';
+import { isContractQuery, parseLambdaEvent, toLambdaResult } from './lambda-event.ts';
 import { consoleLoggerOptions, createConsoleLogger, type Logger } from './logger.ts';
 import { retireLambdaEnvironment } from './retirement.ts';
 import { operationFailure } from './run-operation.ts';
@@ -32,6 +33,7 @@ export interface ServiceHandlerOptions {
 
 /** A Lambda handler, and a middy chain: `.use()` takes any middleware written for Lambda. */
 export interface ServiceLambdaHandler {
+  (event: ContractQuery, context: LambdaContext): Promise<ContractAnswer>;
   (event: unknown, context: LambdaContext): Promise<LambdaHttpResult>;
   /** The service handlers that it serves. */
   readonly services: readonly ServiceHandler[];
@@ -59,18 +61,22 @@ export interface MiddlewareRequest {
 
 /**
  * Makes the Lambda handler of one or more Nexus services. It answers an invocation from the router, an API Gateway
- * HTTP API event and a Function URL event.
+ * HTTP API event and a Function URL event, and tells a deploy which operations it has.
  *
- * @throws TypeError where `services` is empty, or two of them have one name.
+ * Where `NEXUS_COLLOCATED_ENDPOINTS` is set, as the constructs do for a function that an API calls without a router,
+ * an HTTP event is answered for the endpoints named there only, and for their callers.
+ *
+ * @throws TypeError where `services` is empty, two of them have one name, or that variable is malformed.
  */
 export function createServiceHandler(options: ServiceHandlerOptions): ServiceLambdaHandler {
   const answering: Answering = {
-    services: indexServices(options.services),
+    services: indexServices(options.services, options.temporal?.diagnostics),
     temporal: options.temporal,
     interceptors: options.interceptors?.nexus ?? [],
     logger: options.logger ?? createConsoleLogger(consoleLoggerOptions(process.env)),
     deadlineReserveMs: options.deadlineReserveMs ?? DEFAULT_DEADLINE_RESERVE_MS,
   };
+  const checkAccess = collocatedAccess(process.env);
   const invocations = new AsyncLocalStorage<Invocation>();
 
   // middy's own timer would answer 5 ms before Lambda's end; ours answers before the caller's.
@@ -79,7 +85,9 @@ export function createServiceHandler(options: ServiceHandlerOptions): ServiceLam
       const invocation = invocations.getStore();
       const elapsedMs = performance.now() - (invocation?.startedAt ?? performance.now());
       const lambdaMs = context.getRemainingTimeInMillis();
-      const { response, abandoned } = await answer(parseLambdaEvent(event), { elapsedMs, lambdaMs }, answering);
+      const incoming = parseLambdaEvent(event);
+      checkAccess(event, incoming.endpoint);
+      const { response, abandoned } = await answer(incoming, { elapsedMs, lambdaMs }, answering);
       if (invocation) invocation.abandoned = abandoned;
       return toLambdaResult(response);
     },
@@ -99,7 +107,9 @@ export function createServiceHandler(options: ServiceHandlerOptions): ServiceLam
   });
 
   const run = chain as unknown as (event: unknown, context: LambdaContext) => Promise<LambdaHttpResult>;
-  const handler = async (event: unknown, context: LambdaContext): Promise<LambdaHttpResult> => {
+  const handler = async (event: unknown, context: LambdaContext): Promise<LambdaHttpResult | ContractAnswer> => {
+    // Before the middlewares: theirs are requests.
+    if (isContractQuery(event)) return { nexusContract: 1, services: answering.services.contract };
     const invocation: Invocation = { startedAt: performance.now(), abandoned: false };
     const result = await invocations
       .run(invocation, () => run(event, context))
@@ -120,7 +130,7 @@ export function createServiceHandler(options: ServiceHandlerOptions): ServiceLam
       add(middleware);
       return serviceHandler;
     };
-  const serviceHandler: ServiceLambdaHandler = Object.assign(handler, {
+  const serviceHandler: ServiceLambdaHandler = Object.assign(handler as ServiceLambdaHandler, {
     services: options.services,
     use: chained(chain.use as (middleware: Middleware | readonly Middleware[]) => unknown),
     before: chained(chain.before as (middleware: NonNullable<Middleware['before']>) => unknown),

@@ -1,5 +1,8 @@
 import { HandlerError, type OperationDefinition, type OperationHandler, type ServiceHandler } from 'nexus-rpc';
+import { DOCTOR_SERVICE } from '../nexus/doctor-contract.ts';
 import type { ServiceContract } from '../nexus/message.ts';
+import { doctorService } from './doctor-service.ts';
+import type { TemporalDiagnostics } from './temporal-side.ts';
 
 /** What `nexus-rpc` compiles an operation into: its definition and its two methods in one object. */
 export type CompiledOperation = OperationDefinition<unknown, unknown> & OperationHandler<unknown, unknown>;
@@ -11,8 +14,11 @@ export interface Services {
   readonly contract: readonly ServiceContract[];
 }
 
-/** Takes the service handlers as `nexus-rpc` makes them; fails with a TypeError where two have one name. */
-export function indexServices(handlers: readonly ServiceHandler[]): Services {
+/**
+ * Takes the service handlers as `nexus-rpc` makes them; fails with a TypeError where two have one name. Besides them
+ * there is the service of `nexus-lambda doctor`, which is part of no contract.
+ */
+export function indexServices(handlers: readonly ServiceHandler[], diagnostics?: TemporalDiagnostics): Services {
   if (handlers.length === 0) {
     throw new TypeError(
       'no service handlers given; pass at least one: createServiceHandler({ services: [greetingHandler] })',
@@ -27,6 +33,8 @@ export function indexServices(handlers: readonly ServiceHandler[]): Services {
     }
     const { name } = handler.definition;
     if (!name) throw new TypeError(`services[${index}] has an empty service name`);
+    if (name === DOCTOR_SERVICE)
+      throw new TypeError(`services[${index}] is named '${name}', which is taken by nexus-lambda itself; rename it`);
     if (byName.has(name))
       throw new TypeError(`two service handlers are named '${name}'; a service name must be unique`);
     byName.set(name, handler);
@@ -40,6 +48,7 @@ export function indexServices(handlers: readonly ServiceHandler[]): Services {
     operation(service, operation) {
       const handler = byName.get(service);
       if (handler === undefined) {
+        if (service === DOCTOR_SERVICE) return doctorService(contract, diagnostics).getOperationHandler(operation);
         throw notFound(`no service '${service}' here; there is ${quoted([...byName.keys()])}`);
       }
       const names = contract.find(({ name }) => name === service)?.operations ?? [];

@@ -1,4 +1,5 @@
-import type { HandlerError, OperationContext } from 'nexus-rpc';
+import type { HandlerError, OperationContext, OperationHandler } from 'nexus-rpc';
+import type { HandlerTemporal, RelayInput } from '../nexus/doctor-contract.ts';
 import type { DataConversion } from './data-conversion.ts';
 import type { Logger } from './logger.ts';
 
@@ -17,6 +18,16 @@ export interface TemporalSide {
   deadlineReason(): unknown;
   /** Runs a handler where `getClient()`, `log`, `metricMeter` and `operationInfo()` work. */
   run<R>(scope: TemporalScope, handler: () => Promise<R>): Promise<R>;
+  /** For `nexus-lambda doctor`. */
+  readonly diagnostics?: TemporalDiagnostics;
+}
+
+/** What `nexus-lambda doctor` asks of the Temporal side. */
+export interface TemporalDiagnostics {
+  /** Whether Temporal can be reached and used from here. Never rejects, and takes a few seconds at most. */
+  reach(signal: AbortSignal): Promise<HandlerTemporal>;
+  /** Starts a workflow that nobody runs, with the caller's callback. */
+  readonly relay: OperationHandler<RelayInput, unknown>;
 }
 
 export interface TemporalScope {

@@ -71,7 +71,12 @@ export async function startDev(options: DevOptions, terminal: DevTerminal): Prom
   const store = openStoreOf(options);
   const registry = createSqliteEndpointRegistry(store.db, Date);
   const invoker = createLocalInvoker({ target, report: complain });
-  const router = createRouter({ registry, invoker, clock: Date });
+  const router = createRouter({
+    endpoints: { get: registry.get, getLatest: registry.get, settle: async () => {} },
+    invoker,
+    clock: Date,
+    endpointNames: async () => (await registry.list()).map(({ name }) => name),
+  });
   const ready = Promise.withResolvers<readonly ServiceContract[]>();
 
   async function answer(request: NexusHttpRequest): Promise<NexusHttpResponse> {

@@ -87,7 +87,7 @@ export function createLocalInvoker({ target, ...deps }: LocalInvokerDeps): Local
       if (serving.serves) return 'serves';
       return loading.size > 0 ? 'loads' : 'refuses';
     },
-    async invoke({ namespace, taskQueue }, invocation) {
+    async invoke({ target: { namespace, taskQueue } }, invocation) {
       if (namespace === target.namespace && taskQueue === target.taskQueue) return run(invocation);
       throw new InvokeError(
         'no-handler',

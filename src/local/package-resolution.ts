@@ -1,7 +1,9 @@
-import { registerHooks } from 'node:module';
+import { createRequire, registerHooks } from 'node:module';
+import { pathToFileURL } from 'node:url';
 import type { EnvironmentSetup } from './environment-messages.ts';
 
-const OWN_PACKAGE = new URL('../../', import.meta.url).href;
+const OWN_PACKAGE = new URL('.', pathToFileURL(createRequire(import.meta.url).resolve('nexus-lambda/package.json')))
+  .href;
 
 /**
  * Makes this thread find packages as from the user's module: those that the bundle imports, wherever the bundle lies,

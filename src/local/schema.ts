@@ -13,6 +13,8 @@ const STEPS: readonly string[] = [
      created_at       INTEGER NOT NULL, -- milliseconds since the epoch
      last_modified_at INTEGER NOT NULL
    ) STRICT, WITHOUT ROWID`,
+  // JSON: what else the owner says of the endpoint, by the names of EndpointSpec.
+  "ALTER TABLE endpoint ADD COLUMN more TEXT NOT NULL DEFAULT '{}'",
 ];
 
 /**

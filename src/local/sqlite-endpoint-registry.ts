@@ -11,13 +11,13 @@ export function createSqliteEndpointRegistry(db: DatabaseSync, clock: Clock): En
   const select = db.prepare('SELECT * FROM endpoint WHERE name = ?');
   const selectAll = db.prepare('SELECT * FROM endpoint ORDER BY name');
   const insert = db.prepare(
-    `INSERT INTO endpoint (name, description, namespace, task_queue, services, version, created_at, last_modified_at)
-     VALUES ($name, $description, $namespace, $taskQueue, $services, 1, $now, $now)
+    `INSERT INTO endpoint (name, description, namespace, task_queue, services, more, version, created_at, last_modified_at)
+     VALUES ($name, $description, $namespace, $taskQueue, $services, $more, 1, $now, $now)
      ON CONFLICT DO NOTHING RETURNING *`,
   );
   const replace = db.prepare(
     `UPDATE endpoint SET description = $description, namespace = $namespace, task_queue = $taskQueue,
-       services = $services, version = version + 1, last_modified_at = $now
+       services = $services, more = $more, version = version + 1, last_modified_at = $now
      WHERE name = $name AND version = $version RETURNING *`,
   );
   const remove = db.prepare('DELETE FROM endpoint WHERE name = ? AND version = ?');
@@ -55,13 +55,15 @@ export function createSqliteEndpointRegistry(db: DatabaseSync, clock: Clock): En
   };
 }
 
-function toColumns({ name, description, target, services }: EndpointSpec) {
+function toColumns({ name, description, target, services, ...others }: EndpointSpec) {
+  const { previousServices, callers, functionArn, owner, settings } = others;
   return {
     name,
     description: description ?? null,
     namespace: target.namespace,
     taskQueue: target.taskQueue,
     services: JSON.stringify(services),
+    more: JSON.stringify({ previousServices, callers, functionArn, owner, settings }),
   };
 }
 
@@ -72,6 +74,7 @@ function toEndpoint(row: Row): Endpoint {
     ...(description === null ? {} : { description: String(description) }),
     target: { namespace: String(row.namespace), taskQueue: String(row.task_queue) },
     services: JSON.parse(String(row.services)) as ServiceContract[],
+    ...(JSON.parse(String(row.more)) as Partial<EndpointSpec>),
     version: Number(row.version),
     createdAt: Number(row.created_at),
     lastModifiedAt: Number(row.last_modified_at),

@@ -1,4 +1,6 @@
+import { CALLER_RULE, isCaller } from '../handler/access.ts';
 import type { EndpointSpec } from './ports.ts';
+import { settingsProblems } from './settings.ts';
 
 /** Longest name of an endpoint, in characters: Temporal's own limit (`limit.endpointNameMaxLength`). */
 export const MAX_ENDPOINT_NAME_LENGTH = 200;
@@ -24,6 +26,13 @@ export function checkEndpointSpec(spec: EndpointSpec): void {
       `endpoint "${spec.name}" needs a target with a namespace and a task queue; one of them is empty`,
     );
   }
+  const problems = [
+    ...(spec.callers ?? [])
+      .filter((caller) => !isCaller(caller))
+      .map((caller) => `"${caller}" is no caller; it takes ${CALLER_RULE}`),
+    ...settingsProblems(spec.settings ?? {}),
+  ];
+  if (problems.length > 0) throw new TypeError(`endpoint "${spec.name}": ${problems.join('; ')}`);
 }
 
 /**

@@ -37,9 +37,18 @@ export class EndpointVersionError extends Error {
 
 /**
  * Why a handler gave no answer: nothing serves its task queue, its environment ended, its module does not load, its
- * time was over, or what it answered is no HTTP response.
+ * time was over, what it answered is no HTTP response or too large, it had no capacity left, or the connection to it
+ * broke and nobody knows whether it ran.
  */
-export type InvokeErrorReason = 'no-handler' | 'crashed' | 'module' | 'timeout' | 'bad-answer';
+export type InvokeErrorReason =
+  | 'no-handler'
+  | 'crashed'
+  | 'module'
+  | 'timeout'
+  | 'bad-answer'
+  | 'too-large'
+  | 'throttled'
+  | 'unreachable';
 
 /** A handler gave no answer. The message goes to the caller, and says where the cause is to be found. */
 export class InvokeError extends Error {

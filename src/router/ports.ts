@@ -1,5 +1,6 @@
 import type { LambdaHttpResult, NexusInvocation } from '../handler/invocation.ts';
 import type { ServiceContract } from '../nexus/message.ts';
+import type { EndpointSettings } from './settings.ts';
 
 /** Where an endpoint's requests go: as Temporal's own targets, a task queue in a namespace. */
 export interface Target {
@@ -15,6 +16,16 @@ export interface EndpointSpec {
   readonly target: Target;
   /** The operations that the target's handler had when this was written; shown to callers that ask for others. */
   readonly services: readonly ServiceContract[];
+  /** Those before the last change of them: a deploy that goes back to them breaks nobody who used them until now. */
+  readonly previousServices?: readonly ServiceContract[];
+  /** The principals that may call it, as `mayCall` reads them. Default: `local` alone, the dev server's. */
+  readonly callers?: readonly string[];
+  /** ARN of the Lambda function that serves the target, qualified by its alias; none in the dev server. */
+  readonly functionArn?: string;
+  /** Who wrote the entry and alone may change it, such as a stack's ARN. */
+  readonly owner?: string;
+  /** What the deploy declares. */
+  readonly settings?: EndpointSettings;
 }
 
 /** An endpoint as the registry keeps it. */
@@ -28,7 +39,8 @@ export interface Endpoint extends EndpointSpec {
 
 /** Names that route. */
 export interface EndpointRegistry {
-  get(name: string): Promise<Endpoint | undefined>;
+  /** Reads what was written last. Gives up, and rejects, when the signal fires. */
+  get(name: string, signal?: AbortSignal): Promise<Endpoint | undefined>;
   /** All of them, by name. */
   list(): Promise<Endpoint[]>;
   /** Fails with `EndpointExistsError` where the name is taken. */
@@ -42,10 +54,10 @@ export interface EndpointRegistry {
 /** Runs a handler Lambda for one request and returns its answer. */
 export interface Invoker {
   /**
-   * Fails with `InvokeError` where the handler gave no answer: nothing serves the target, it crashed, its module does
-   * not load, or `invocation.timeoutMs` is over.
+   * Fails with `InvokeError` where the handler gave no answer: nothing serves the endpoint's target, it crashed, its
+   * module does not load, or `waitMs` is over.
    */
-  invoke(target: Target, invocation: NexusInvocation): Promise<LambdaHttpResult>;
+  invoke(endpoint: Endpoint, invocation: NexusInvocation, waitMs: number): Promise<LambdaHttpResult>;
 }
 
 /** Time, so that tests can move it. */

@@ -1,4 +1,5 @@
 import { HandlerError } from 'nexus-rpc';
+import { splitEndpointPath } from '../nexus/endpoint-path.ts';
 
 /** A request's path, taken apart at the endpoint. */
 export interface Route {
@@ -18,14 +19,15 @@ export function endpointPath(endpoint: string): string {
 }
 
 /**
- * Takes `/nexus/endpoints/{endpoint}/services/{rest}` apart. Fails with NOT_FOUND for any other path, and with
- * BAD_REQUEST where the endpoint's name is not well escaped.
+ * Takes `/nexus/endpoints/{endpoint}/services/{rest}` apart, with or without a prefix in front of it, such as the
+ * `/basic` of a route or the mapping of a custom domain. Fails with NOT_FOUND for any other path, and with BAD_REQUEST
+ * where the endpoint's name is not well escaped.
  */
 export function parseRoute(path: string): Route {
-  const match = /^\/nexus\/endpoints\/([^/]+)\/services(\/.*)?$/s.exec(path);
-  if (match?.[1] === undefined)
+  const split = splitEndpointPath(path);
+  if (split === undefined)
     throw new HandlerError('NOT_FOUND', `nothing is at "${excerpt(path)}"; there is ${KNOWN_PATHS}`);
-  return { endpoint: decodeEndpoint(match[1]), path: match[2] ?? '/' };
+  return { endpoint: decodeEndpoint(split.endpoint), path: split.path };
 }
 
 function decodeEndpoint(segment: string): string {

@@ -1,14 +1,17 @@
 import { HandlerError, type HandlerErrorType } from 'nexus-rpc';
-import type { NexusInvocation } from '../handler/invocation.ts';
+import { mayCall, notAmongCallers } from '../handler/access.ts';
+import type { Gateway, NexusInvocation } from '../handler/invocation.ts';
 import { HTTP_API_TIMEOUT_MS } from '../handler/lambda-event.ts';
 import { parseDuration } from '../nexus/duration.ts';
 import { withoutCredentials } from '../nexus/headers.ts';
 import type { NexusHttpRequest, NexusHttpResponse } from '../nexus/message.ts';
 import { MAX_BODY_BYTES, MAX_HEADER_BYTES } from '../nexus/request.ts';
 import { formatFailureResponse } from '../nexus/response.ts';
+import { deliveryTimes } from './delivery-times.ts';
+import type { EndpointView } from './endpoint-view.ts';
 import { InvokeError, type InvokeErrorReason } from './errors.ts';
 import { toHttpResponse } from './lambda-result.ts';
-import type { Clock, Endpoint, EndpointRegistry, Invoker } from './ports.ts';
+import type { Clock, Endpoint, Invoker } from './ports.ts';
 import { parseRoute } from './route.ts';
 
 /** Longest time that a handler gets for one request: what the gateway in front of it waits at most. */
@@ -19,15 +22,21 @@ const MAX_NAMES_LISTED = 50;
 
 /** What a router is made of. */
 export interface RouterDeps {
-  readonly registry: EndpointRegistry;
+  readonly endpoints: EndpointView;
   readonly invoker: Invoker;
   readonly clock: Clock;
+  /** All names, for the answer to an unknown one. Left out where callers should not learn of each other's endpoints. */
+  readonly endpointNames?: () => Promise<readonly string[]>;
 }
 
 /** Who calls, as whoever stands in front of the router authenticated them. */
 export interface Caller {
   /** `iam:<role ARN>`, `basic:<user>`, `jwt:<sub>`, `local`. */
   readonly principal: string;
+  /** The front door through which the request came; none in the dev server. */
+  readonly gateway?: Gateway;
+  /** Milliseconds that the front door still waits. Default: 30 s, as an HTTP API does. */
+  readonly gatewayMs?: number;
 }
 
 /**
@@ -39,18 +48,21 @@ export interface Caller {
 export type Router = (request: NexusHttpRequest, caller: Caller) => Promise<NexusHttpResponse>;
 
 /** Makes the router of these endpoints. A handler gets what is left of `Request-Timeout`, 30 s at most. */
-export function createRouter({ registry, invoker, clock }: RouterDeps): Router {
+export function createRouter({ endpoints, invoker, clock, endpointNames }: RouterDeps): Router {
   async function deliver(request: NexusHttpRequest, caller: Caller): Promise<NexusHttpResponse> {
     const startedAt = clock.now();
     refuseOversize(request);
     const route = parseRoute(request.path);
     const headers = withoutCredentials(request.headers);
-    const endpoint = await findEndpoint(registry, route.endpoint);
+    const endpoint = await findEndpoint(route.endpoint, caller.principal);
+    const leftMs = timeoutOf(headers, caller) - (clock.now() - startedAt);
+    const { handlerMs, waitMs } = caller.gateway ? deliveryTimes(leftMs) : unshared(leftMs);
     const invocation: NexusInvocation = {
       nexusInvocation: 1,
       endpoint: endpoint.name,
       principal: caller.principal,
-      timeoutMs: Math.max(0, timeoutOf(headers) - (clock.now() - startedAt)),
+      timeoutMs: handlerMs,
+      ...(caller.gateway && { gateway: caller.gateway }),
       request: {
         method: request.method,
         path: route.path,
@@ -59,7 +71,25 @@ export function createRouter({ registry, invoker, clock }: RouterDeps): Router {
         body: Buffer.from(request.body.buffer, request.body.byteOffset, request.body.byteLength).toString('base64'),
       },
     };
-    return toHttpResponse(await invoker.invoke(endpoint.target, invocation));
+    return toHttpResponse(await invoker.invoke(endpoint, invocation, waitMs));
+  }
+
+  async function findEndpoint(name: string, principal: string): Promise<Endpoint> {
+    const endpoint = await endpoints.get(name);
+    if (endpoint === undefined) throw new HandlerError('NOT_FOUND', `no endpoint is named "${name}"${await others()}`);
+    if (mayCall(principal, endpoint.callers)) return endpoint;
+    // A denial ends the caller's operation for good: it must not come from before the caller was let in.
+    const latest = await endpoints.getLatest(name);
+    if (latest !== undefined && mayCall(principal, latest.callers)) return latest;
+    throw notAmongCallers(principal, name);
+  }
+
+  async function others(): Promise<string> {
+    if (endpointNames === undefined) return '';
+    const names = (await endpointNames()).map((name) => `"${name}"`);
+    if (names.length === 0) return '; there are none yet';
+    const more = names.length > MAX_NAMES_LISTED ? ` and ${names.length - MAX_NAMES_LISTED} more` : '';
+    return `; there is ${names.slice(0, MAX_NAMES_LISTED).join(', ')}${more}`;
   }
 
   return async (request, caller) => {
@@ -67,31 +97,55 @@ export function createRouter({ registry, invoker, clock }: RouterDeps): Router {
       return await deliver(request, caller);
     } catch (error) {
       if (error instanceof HandlerError) return failureResponse(error.type, error.message, request);
-      if (error instanceof InvokeError) return failureResponse(TYPE_OF_REASON[error.reason], error.message, request);
+      if (error instanceof InvokeError) return invokeFailure(error, request);
       throw error;
+    } finally {
+      await endpoints.settle();
     }
   };
 }
+
+/** In one process the handler is there at once, and its own reserve is all that is needed. */
+function unshared(leftMs: number) {
+  const ms = Math.max(0, leftMs);
+  return { handlerMs: ms, waitMs: ms };
+}
+
+/** Seconds after which a handler without capacity may be asked again; a caller with a backoff of its own has the say. */
+const RETRY_AFTER_S = '1';
+
+function invokeFailure({ reason, message }: InvokeError, request: NexusHttpRequest): NexusHttpResponse {
+  const response = failureResponse(TYPE_OF_REASON[reason], message, request, reason !== 'too-large' ? {} : FINAL);
+  return reason === 'throttled'
+    ? { ...response, headers: { ...response.headers, 'retry-after': RETRY_AFTER_S } }
+    : response;
+}
+
+const FINAL = { retryBehavior: 'NEXUS_HANDLER_ERROR_RETRY_BEHAVIOR_NON_RETRYABLE' } as const;
 
 /** A failure of the router's own, in the form that this caller reads. */
 export function failureResponse(
   type: HandlerErrorType,
   message: string,
   request: Pick<NexusHttpRequest, 'headers'>,
+  info: typeof FINAL | Record<never, never> = {},
 ): NexusHttpResponse {
   return formatFailureResponse(
-    { message, nexusHandlerFailureInfo: { type } },
+    { message, nexusHandlerFailureInfo: { type, ...info } },
     { failureSupport: request.headers['temporal-nexus-failure-support'] === 'true' },
   );
 }
 
-/** Types that a caller tries again, each of them: a new version of the handler may be on its way. */
+/** Types that a caller tries again, but for an answer that is too large: a new version of the handler may be on its way. */
 const TYPE_OF_REASON: Record<InvokeErrorReason, HandlerErrorType> = {
   'no-handler': 'UNAVAILABLE',
   crashed: 'UNAVAILABLE',
   module: 'UNAVAILABLE',
   timeout: 'UPSTREAM_TIMEOUT',
   'bad-answer': 'INTERNAL',
+  'too-large': 'INTERNAL',
+  throttled: 'RESOURCE_EXHAUSTED',
+  unreachable: 'UNAVAILABLE',
 };
 
 function refuseOversize({ headers, body }: NexusHttpRequest): void {
@@ -111,17 +165,7 @@ function refuseOversize({ headers, body }: NexusHttpRequest): void {
 }
 
 /** A malformed timeout is left to the handler's parser, which refuses the request and says why. */
-function timeoutOf(headers: Readonly<Record<string, string>>): number {
+function timeoutOf(headers: Readonly<Record<string, string>>, { gatewayMs = MAX_TIMEOUT_MS }: Caller): number {
   const given = parseDuration(headers['request-timeout'] ?? '');
-  return given === undefined ? MAX_TIMEOUT_MS : Math.min(given, MAX_TIMEOUT_MS);
-}
-
-async function findEndpoint(registry: EndpointRegistry, name: string): Promise<Endpoint> {
-  const endpoint = await registry.get(name);
-  if (endpoint !== undefined) return endpoint;
-  const names = (await registry.list()).map((other) => `"${other.name}"`);
-  const more = names.length > MAX_NAMES_LISTED ? ` and ${names.length - MAX_NAMES_LISTED} more` : '';
-  const known =
-    names.length === 0 ? 'there are none yet' : `there is ${names.slice(0, MAX_NAMES_LISTED).join(', ')}${more}`;
-  throw new HandlerError('NOT_FOUND', `no endpoint is named "${name}"; ${known}`);
+  return Math.min(given ?? MAX_TIMEOUT_MS, gatewayMs, MAX_TIMEOUT_MS);
 }

@@ -6,15 +6,23 @@ export interface ConnectOptions {
   readonly address?: string;
   /** The namespace in which handlers start workflows. `default` without one, as everywhere in the SDK. */
   readonly namespace?: string;
+  /**
+   * Fetches what Temporal lets this handler in by, such as `temporalSecret()` of `nexus-lambda/aws` does, once for each
+   * environment and when a handler first runs. Wins over the environment; `undefined` leaves that as it is.
+   */
+  readonly credentials?: () => Promise<TemporalCredentials | undefined>;
   /** Anything else that the SDK's `Connection` takes; what is set here wins over the environment. */
   readonly connectionOptions?: Omit<ConnectionOptions, 'address'>;
 }
+
+/** An API key, or a client certificate. */
+export type TemporalCredentials = Pick<ConnectionOptions, 'apiKey' | 'tls'>;
 
 /** How to reach Temporal, complete. */
 export interface ConnectConfig {
   readonly namespace: string;
   readonly taskQueue: string;
-  readonly connectionOptions: ConnectionOptions;
+  readonly connectionOptions: ConnectionOptions & { readonly address: string };
 }
 
 /** Reads the options and, for what they leave out, the environment. Fails once, naming everything that is missing. */
@@ -23,8 +31,8 @@ export function connectConfig(
   taskQueue: string | undefined,
   env: Readonly<Record<string, string | undefined>>,
 ): ConnectConfig {
-  const loaded = loadClientConnectConfig({ overrideEnvVars: definedOnly(env) });
-  const address = options.address ?? loaded.connectionOptions.address;
+  const { namespace, connectionOptions } = readConnection(options, env);
+  const { address } = connectionOptions;
   const queue = taskQueue ?? env.TEMPORAL_TASK_QUEUE;
   const missing: string[] = [];
   // The SDK would take localhost:7233, where no Lambda finds a Temporal server: its first request would tell, late.
@@ -35,16 +43,24 @@ export function connectConfig(
       'the task queue of the workflows that handlers start: TEMPORAL_TASK_QUEUE, or temporal({ taskQueue })',
     );
   if (missing.length > 0 || !address || !queue) throw new Error(`temporal() needs ${missing.join(' and ')}`);
-  const { connectionOptions } = loaded;
+  return { namespace, taskQueue: queue, connectionOptions: { ...connectionOptions, address } };
+}
+
+/** What the options and the environment say of a connection; no address where neither does. */
+export function readConnection(
+  options: ConnectOptions,
+  env: Readonly<Record<string, string | undefined>>,
+): { readonly namespace: string; readonly connectionOptions: ConnectionOptions } {
+  const { namespace, connectionOptions } = loadClientConnectConfig({ overrideEnvVars: definedOnly(env) });
+  const address = options.address ?? connectionOptions.address;
   return {
-    namespace: options.namespace ?? loaded.namespace ?? 'default',
-    taskQueue: queue,
+    namespace: options.namespace ?? namespace ?? 'default',
     connectionOptions: {
       ...(connectionOptions.apiKey !== undefined && { apiKey: connectionOptions.apiKey }),
       ...(connectionOptions.tls !== undefined && { tls: connectionOptions.tls }),
       ...(connectionOptions.metadata !== undefined && { metadata: connectionOptions.metadata }),
       ...options.connectionOptions,
-      address,
+      ...(address !== undefined && { address }),
     },
   };
 }

@@ -1,1 +1,2 @@
+export type { TemporalCredentials } from './connect-config.ts';
 export { type TemporalOptions, temporal } from './temporal.ts';

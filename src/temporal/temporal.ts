@@ -6,9 +6,10 @@ import {
   noopMetricMeter,
 } from '@temporalio/common';
 import type { TemporalSide } from '../handler/temporal-side.ts';
-import { createClient } from './client.ts';
+import { lazyClient } from './client.ts';
 import { type ConnectOptions, connectConfig } from './connect-config.ts';
 import { sdkConversion } from './conversion.ts';
+import { temporalDiagnostics } from './diagnostics.ts';
 import { runInHandlerContext } from './handler-context.ts';
 import { toHandlerError } from './handler-errors.ts';
 
@@ -37,16 +38,17 @@ export interface TemporalOptions extends ConnectOptions {
 export function temporal(options: TemporalOptions = {}): TemporalSide {
   const config = connectConfig(options, options.taskQueue, process.env);
   const dataConverter: LoadedDataConverter = { ...defaultDataConverter, ...options.dataConverter };
-  const client = createClient(config, dataConverter);
+  const client = lazyClient(config, dataConverter, options.credentials);
   const { namespace, taskQueue } = config;
   return {
     conversion: sdkConversion(dataConverter),
     attributes: { namespace, taskQueue },
     toHandlerError,
     deadlineReason: () => new CancelledFailure('TIMED_OUT'),
-    run: (scope, handler) =>
+    diagnostics: temporalDiagnostics(config, options.credentials),
+    run: async (scope, handler) =>
       runInHandlerContext(
-        { ...scope, client, namespace, taskQueue, metricMeter: options.metricMeter ?? noopMetricMeter },
+        { ...scope, client: await client(), namespace, taskQueue, metricMeter: options.metricMeter ?? noopMetricMeter },
         handler,
       ),
   };

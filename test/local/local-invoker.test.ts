@@ -7,6 +7,7 @@ import { createLocalInvoker } from '../../src/local/local-invoker.ts';
 import type { ServiceContract } from '../../src/nexus/message.ts';
 
 const TARGET = { namespace: 'default', taskQueue: 'shop' };
+const ENDPOINT = { name: 'shop', target: TARGET, services: [], version: 1, createdAt: 0, lastModifiedAt: 0 };
 const REQUEST = { method: 'POST', path: '/a/b', query: '', headers: {}, body: '' };
 const INVOCATION: NexusInvocation = {
   nexusInvocation: 1,
@@ -69,7 +70,8 @@ function setUp() {
       endpoint: 'shop',
       temporal: { taskQueue: 'shop' },
     });
-  const answer = async (timeoutMs = 60_000) => (await invoker.invoke(TARGET, { ...INVOCATION, timeoutMs })).body;
+  const answer = async (timeoutMs = 60_000) =>
+    (await invoker.invoke(ENDPOINT, { ...INVOCATION, timeoutMs }, timeoutMs)).body;
   const launched = (count: number) => once(launches, String(count));
   return { invoker, environments, reports, load, answer, launched, losePatience: patience.resolve };
 }
@@ -250,7 +252,7 @@ it('replaces an environment that answers neither a request nor a ping, and says 
 
 it('fails for a task queue that it does not serve, naming both', async () => {
   const { invoker } = setUp();
-  const call = invoker.invoke({ ...TARGET, taskQueue: 'bank' }, INVOCATION);
+  const call = invoker.invoke({ ...ENDPOINT, target: { ...TARGET, taskQueue: 'bank' } }, INVOCATION, 1_000);
   await expect(call).rejects.toMatchObject({
     reason: 'no-handler',
     message: expect.stringContaining('this server serves "shop"'),
@@ -259,7 +261,7 @@ it('fails for a task queue that it does not serve, naming both', async () => {
 
 it('fails with a timeout where the first version does not load within the time', async () => {
   const { invoker } = setUp();
-  const call = invoker.invoke(TARGET, { ...INVOCATION, timeoutMs: 0 });
+  const call = invoker.invoke(ENDPOINT, { ...INVOCATION, timeoutMs: 0 }, 0);
   await expect(call).rejects.toMatchObject({
     reason: 'timeout',
     message: expect.stringContaining('does its module still load?'),

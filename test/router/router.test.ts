@@ -3,9 +3,10 @@ import type { NexusInvocation } from '../../src/handler/invocation.ts';
 import { createSqliteEndpointRegistry } from '../../src/local/sqlite-endpoint-registry.ts';
 import { openEphemeralStore } from '../../src/local/store.ts';
 import type { NexusHttpRequest, NexusHttpResponse } from '../../src/nexus/message.ts';
+import type { EndpointView } from '../../src/router/endpoint-view.ts';
 import { InvokeError, type InvokeErrorReason } from '../../src/router/errors.ts';
-import type { EndpointRegistry, Invoker, Target } from '../../src/router/ports.ts';
-import { createRouter } from '../../src/router/router.ts';
+import type { Endpoint, EndpointRegistry, Invoker, Target } from '../../src/router/ports.ts';
+import { type Caller, createRouter } from '../../src/router/router.ts';
 import { ManualClock } from '../contract/endpoint-registry.contract.ts';
 
 const ORDER: NexusHttpRequest = {
@@ -27,20 +28,27 @@ async function setUp(invoke: Invoker['invoke'] = async () => ANSWER) {
   for (const name of ['shop', 'bank']) {
     await registry.create({ name, target: { namespace: 'default', taskQueue: `${name}-queue` }, services: [] });
   }
-  const invoked: { target: Target; invocation: NexusInvocation }[] = [];
+  const invoked: { target: Target; invocation: NexusInvocation; waitMs: number }[] = [];
   const invoker: Invoker = {
-    invoke(target, invocation) {
-      invoked.push({ target, invocation });
-      return invoke(target, invocation);
+    invoke(endpoint, invocation, waitMs) {
+      invoked.push({ target: endpoint.target, invocation, waitMs });
+      return invoke(endpoint, invocation, waitMs);
     },
   };
-  const router = createRouter({ registry, invoker, clock });
+  const endpointNames = async () => (await registry.list()).map(({ name }) => name);
+  const router = createRouter({ endpoints: viewOf(registry), invoker, clock, endpointNames });
   return {
     clock,
     registry,
     invoked,
-    handle: (request: Partial<NexusHttpRequest>) => router({ ...ORDER, ...request }, { principal: 'local' }),
+    handle: (request: Partial<NexusHttpRequest>, caller: Caller = { principal: 'local' }) =>
+      router({ ...ORDER, ...request }, caller),
   };
+}
+
+/** Looks everything up anew. */
+function viewOf({ get }: Pick<EndpointRegistry, 'get'>): EndpointView {
+  return { get, getLatest: get, settle: async () => {} };
 }
 
 function failureIn({ body }: NexusHttpResponse): { message: string } {
@@ -66,6 +74,7 @@ it('invokes the target of the endpoint with the request, and passes the answer o
           body: 'e30=',
         },
       },
+      waitMs: 30_000,
     },
   ]);
 });
@@ -99,11 +108,11 @@ it('gives the handler only what the look-up of the endpoint has left of the time
   const clock = new ManualClock();
   const target = { namespace: 'default', taskQueue: 'shop' };
   const registry = {
-    async get() {
+    async get(): Promise<Endpoint> {
       clock.nowMs += 700;
       return { name: 'shop', target, services: [], version: 1, createdAt: 0, lastModifiedAt: 0 };
     },
-  } as unknown as EndpointRegistry;
+  };
   let timeoutMs = 0;
   const invoker: Invoker = {
     async invoke(_target, invocation) {
@@ -111,7 +120,7 @@ it('gives the handler only what the look-up of the endpoint has left of the time
       return ANSWER;
     },
   };
-  await createRouter({ registry, invoker, clock })(
+  await createRouter({ endpoints: viewOf(registry), invoker, clock })(
     { ...ORDER, headers: { 'request-timeout': '2s' } },
     { principal: 'local' },
   );
@@ -149,6 +158,8 @@ it.each<[InvokeErrorReason, number]>([
   ['module', 503],
   ['timeout', 520],
   ['bad-answer', 500],
+  ['throttled', 429],
+  ['unreachable', 503],
 ])('answers a handler that fails with "%s" as a retryable status %d, with the reason', async (reason, status) => {
   const { handle } = await setUp(async () => {
     throw new InvokeError(reason, 'look there');
@@ -190,4 +201,78 @@ it('refuses 100 KB of headers', async () => {
   expect(response.status).toBe(400);
   expect(failureIn(response).message).toContain('65536');
   expect(invoked).toEqual([]);
+});
+
+it('ends the operation whose answer is too large for Lambda, since another attempt would be as large', async () => {
+  const { handle } = await setUp(async () => {
+    throw new InvokeError('too-large', 'look there');
+  });
+  const response = await handle({});
+  expect(response).toMatchObject({ status: 500, headers: { 'nexus-request-retryable': 'false' } });
+});
+
+it('tells a caller without a backoff of its own when to try a handler without capacity again', async () => {
+  const { handle } = await setUp(async () => {
+    throw new InvokeError('throttled', 'look there');
+  });
+  expect((await handle({})).headers['retry-after']).toBe('1');
+});
+
+const BASIC = { principal: 'basic:shop', gateway: 'http-api' } as const;
+
+it('invokes no handler for a principal that is not among the callers, and says whom to ask', async () => {
+  const { handle, invoked, registry } = await setUp();
+  const response = await handle({}, BASIC);
+  expect(response.status).toBe(403);
+  expect(failureIn(response).message).toBe(
+    '"basic:shop" is not among the callers of endpoint "shop"; whoever deploys the endpoint can add it there',
+  );
+  const shop = (await registry.get('shop')) as Endpoint;
+  await registry.update({ ...shop, callers: ['basic:shop'] }, 1);
+  expect((await handle({}, { principal: 'local' })).status).toBe(403);
+  expect(invoked).toEqual([]);
+  expect((await handle({}, BASIC)).status).toBe(200);
+});
+
+it('looks again before it denies, so that a caller who was let in a moment ago is', async () => {
+  const { clock } = await setUp();
+  const stored = { name: 'shop', target: { namespace: 'n', taskQueue: 'q' }, services: [], version: 1 };
+  const endpoint = (callers: string[]): Endpoint => ({ ...stored, callers, createdAt: 0, lastModifiedAt: 0 });
+  const endpoints: EndpointView = {
+    get: async () => endpoint([]),
+    getLatest: async () => endpoint(['basic:shop']),
+    settle: async () => {},
+  };
+  const router = createRouter({ endpoints, invoker: { invoke: async () => ANSWER }, clock });
+  expect((await router(ORDER, BASIC)).status).toBe(200);
+});
+
+it('leaves the names of other endpoints out where it is not given them', async () => {
+  const { clock, registry } = await setUp();
+  const router = createRouter({ endpoints: viewOf(registry), invoker: { invoke: async () => ANSWER }, clock });
+  const response = await router({ ...ORDER, path: '/nexus/endpoints/x1/services/a/b' }, BASIC);
+  expect(failureIn(response).message).toBe('no endpoint is named "x1"');
+});
+
+it('behind a gateway keeps time for the way back, and has the handler done before it gives up', async () => {
+  const { handle, invoked, registry } = await setUp();
+  const shop = (await registry.get('shop')) as Endpoint;
+  await registry.update({ ...shop, callers: ['basic:shop'] }, 1);
+  await handle({ headers: { 'request-timeout': '10s' } }, BASIC);
+  await handle({ headers: { 'request-timeout': '10s' } }, { ...BASIC, gatewayMs: 2_000 });
+  expect(invoked.map(({ waitMs, invocation }) => [waitMs, invocation.timeoutMs, invocation.gateway])).toEqual([
+    [9_800, 8_800, 'http-api'],
+    [1_900, 1_520, 'http-api'],
+  ]);
+});
+
+it('gives reads of the registry that are under way a moment before it answers', async () => {
+  const { clock, registry } = await setUp();
+  let settled = 0;
+  const settle = async () => {
+    settled++;
+  };
+  const endpoints = { ...viewOf(registry), settle };
+  await createRouter({ endpoints, invoker: { invoke: async () => ANSWER }, clock })(ORDER, { principal: 'local' });
+  expect(settled).toBe(1);
 });

@@ -1,0 +1,3 @@
+import { createBasicAuthorizer } from '../src/aws/basic-authorizer.ts';
+
+export const handler = createBasicAuthorizer();

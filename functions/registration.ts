@@ -1,0 +1,3 @@
+import { registrationOfEnvironment } from '../src/aws/registration.ts';
+
+export const handler = registrationOfEnvironment();

@@ -1,0 +1,3 @@
+import { routerHandlerOfEnvironment } from '../src/aws/router-handler.ts';
+
+export const handler = routerHandlerOfEnvironment();

@@ -1,0 +1,47 @@
+/*
+ * What the constructs and the code on Lambda must agree on. Only constants and types: the constructs import it at synth.
+ */
+
+/** Names of environment variables. */
+export const ENV = {
+  /** Of the router: name of the table of endpoints. */
+  table: 'NEXUS_TABLE_NAME',
+  /** Of the authorizer: ARN of the secret whose JSON maps users to passwords. */
+  basicSecret: 'NEXUS_BASIC_SECRET_ARN',
+  /** Of a handler: ARN of the secret that holds what it needs to be let in by Temporal. */
+  temporalSecret: 'NEXUS_TEMPORAL_SECRET_ARN',
+} as const;
+
+/** Names of the table's key attributes. */
+export const TABLE = { partitionKey: 'pk', sortKey: 'sk', timeToLive: 'expiresAt' } as const;
+
+/** Properties of the custom resource that a deploy asks before the alias of a handler moves. All values are text. */
+export interface GateProperties {
+  readonly kind: 'gate';
+  readonly tableName: string;
+  /** Name of the endpoint. */
+  readonly endpoint: string;
+  /** ARN of the candidate, with its version number. */
+  readonly versionArn: string;
+  /** `true` lets operations disappear. */
+  readonly allowBreakingChange: 'true' | 'false';
+}
+
+/** Properties of the custom resource that writes an endpoint's entry. All values are text, or lists of it. */
+export interface EntryProperties {
+  readonly kind: 'entry';
+  readonly tableName: string;
+  readonly endpoint: string;
+  readonly description?: string;
+  readonly namespace: string;
+  readonly taskQueue: string;
+  /** Principals, as `callers` of EndpointSpec. */
+  readonly callers: readonly string[];
+  /** JSON of EndpointSettings: CloudFormation would turn its numbers into text. */
+  readonly settings: string;
+  /** What the router invokes: the ARN of the handler with its alias. */
+  readonly functionArn: string;
+  /** What the contract is read from: the ARN with the version that the alias has been moved to. */
+  readonly versionArn: string;
+  readonly allowBreakingChange: 'true' | 'false';
+}

@@ -1,0 +1,48 @@
+import type { ServiceContract } from '../nexus/message.ts';
+import { isSameContract } from '../router/contract.ts';
+import type { Endpoint, EndpointSpec } from '../router/ports.ts';
+import type { EntryProperties } from './contract.ts';
+import { type GivenProperties, parseSettings } from './registration-properties.ts';
+
+/** What an entry's new contents follow from, besides its properties. */
+export interface EntrySources {
+  readonly owner: string;
+  /** The operations of the handler. */
+  readonly candidate: readonly ServiceContract[];
+  readonly stored: Endpoint | undefined;
+  /** The properties that the resource had before. */
+  readonly before: GivenProperties | undefined;
+}
+
+/** What the registry is to hold. Fails with a TypeError where the settings are no JSON object. */
+export function declaredEntry(properties: EntryProperties, sources: EntrySources): EndpointSpec {
+  const { owner, candidate, stored } = sources;
+  const { endpoint: name, namespace, taskQueue, callers, functionArn } = properties;
+  const description = descriptionOf(properties, sources);
+  const previousServices = previousServicesOf(candidate, stored);
+  return {
+    name,
+    ...(description !== undefined && { description }),
+    target: { namespace, taskQueue },
+    services: candidate,
+    ...(previousServices !== undefined && { previousServices }),
+    callers,
+    functionArn,
+    owner,
+    settings: parseSettings(properties),
+  };
+}
+
+/** A deploy takes back the description that a deploy gave; one that a person gave stays until a deploy gives another. */
+function descriptionOf({ description }: EntryProperties, { stored, before }: EntrySources): string | undefined {
+  if (description !== undefined) return description;
+  return before?.description === undefined ? stored?.description : undefined;
+}
+
+function previousServicesOf(
+  candidate: readonly ServiceContract[],
+  stored: Endpoint | undefined,
+): readonly ServiceContract[] | undefined {
+  if (stored === undefined) return undefined;
+  return isSameContract(candidate, stored.services) ? stored.previousServices : stored.services;
+}

@@ -1,0 +1,1 @@
+export { type ReadSecret, type SecretCredentials, temporalSecret } from './temporal-secret.ts';

@@ -1,0 +1,103 @@
+import type { LambdaHttpResult } from '../handler/invocation.ts';
+import { InvokeError, type InvokeErrorReason } from '../router/errors.ts';
+
+/** What Lambda's Invoke answered: the members that are used. */
+export interface InvokeAnswer {
+  /** Set where the function gave no answer of its own; then the payload describes the error. */
+  readonly FunctionError?: string | undefined;
+  readonly Payload?: Uint8Array | undefined;
+  readonly $metadata: { readonly requestId?: string | undefined };
+}
+
+/** Reads the handler's answer; fails with an `InvokeError` that says where the cause is to be found. */
+export function readInvokeAnswer(answer: InvokeAnswer, functionArn: string): LambdaHttpResult {
+  const payload = parseJson(answer.Payload ?? new Uint8Array());
+  if (answer.FunctionError === undefined) return payload as LambdaHttpResult; // its shape is checked by the router
+  const { errorType = 'an error without a type', errorMessage = '' } = (payload ?? {}) as FunctionFailure;
+  const reason = reasonOf(errorType, errorMessage);
+  const { requestId } = answer.$metadata;
+  const request = requestId === undefined ? '' : `, request ${requestId}`;
+  throw new InvokeError(
+    reason,
+    `${WHAT[reason] ?? WHAT.crashed} (${errorType}); the log of function ${functionName(functionArn)} says why${request}`,
+    // What the function said of itself is for the log, not for its caller.
+    { cause: new Error(`${errorType}: ${errorMessage}`) },
+  );
+}
+
+/** The error of Invoke itself: the function was not reached, or nobody knows. */
+export function invokeRequestError(error: unknown, functionArn: string): InvokeError {
+  const { name, message = '', Reason: limit } = (error ?? {}) as { name?: string; message?: string; Reason?: string };
+  const called = `function ${functionName(functionArn)}`;
+  const options = { cause: error };
+  switch (name) {
+    case 'TooManyRequestsException':
+      return new InvokeError('throttled', `${called} has no capacity left (${limit ?? 'throttled'})`, options);
+    case 'ResourceNotFoundException':
+      return new InvokeError('no-handler', `${called} does not exist, or has not this alias; deploy it again`, options);
+    case 'AccessDeniedException':
+      return new InvokeError(
+        'no-handler',
+        `the router may not invoke ${called}; allow its role lambda:InvokeFunction on ${functionArn}`,
+        options,
+      );
+    case 'RequestTooLargeException':
+      return new InvokeError('too-large', `the request is larger than ${called} can be given: ${message}`, options);
+    case 'AbortError':
+    case 'TimeoutError':
+      return new InvokeError('timeout', `${called} gave no answer within the time that the caller gave`, options);
+    default:
+      // Among them: EC2ThrottledException, ENILimitReachedException, ResourceNotReadyException, KMS…, SnapStart….
+      return new InvokeError('unreachable', `${called} could not be invoked (${name ?? 'no error name'})`, options);
+  }
+}
+
+/**
+ * Whether user code cannot have run, so that trying again runs nothing twice: a throttle, or a connection that was never
+ * made. A connection that broke may have carried the request.
+ */
+export function neverRan(error: unknown): boolean {
+  const { name, code } = (error ?? {}) as { name?: string; code?: string };
+  if (name === 'TooManyRequestsException') return true;
+  return code === 'ECONNREFUSED' || code === 'ENOTFOUND' || code === 'EAI_AGAIN';
+}
+
+/** `name:alias` of a function's ARN, as people know it. */
+export function functionName(functionArn: string): string {
+  return /:function:(.+)$/.exec(functionArn)?.[1] ?? functionArn;
+}
+
+interface FunctionFailure {
+  readonly errorType?: string;
+  readonly errorMessage?: string;
+}
+
+const WHAT: Partial<Record<InvokeErrorReason, string>> = {
+  timeout: 'the handler ran into the timeout of its function',
+  module: "the handler's module does not load",
+  'too-large': "the handler's answer is larger than Lambda passes on",
+  crashed: 'the handler gave no answer',
+};
+
+/** Types of module errors that Lambda's Node.js runtime names. An error that user code throws at import has its own name. */
+const MODULE_ERRORS = new Set([
+  'Runtime.ImportModuleError',
+  'Runtime.UserCodeSyntaxError',
+  'Runtime.HandlerNotFound',
+  'Runtime.MalformedHandlerName',
+]);
+
+function reasonOf(errorType: string, errorMessage: string): InvokeErrorReason {
+  if (errorType === 'Sandbox.Timedout' || /Task timed out after [\d.]+ seconds$/.test(errorMessage)) return 'timeout';
+  if (MODULE_ERRORS.has(errorType)) return 'module';
+  if (errorType === 'Function.ResponseSizeTooLarge') return 'too-large';
+  return 'crashed';
+}
+
+function parseJson(bytes: Uint8Array): unknown {
+  try {
+    return JSON.parse(new TextDecoder().decode(bytes));
+  } catch {
+    return undefined; // refused by whoever looks at its shape
+  }
+}

@@ -1,0 +1,74 @@
+import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
+import { HandlerError } from 'nexus-rpc';
+import { principalOf, unauthenticated } from '../handler/access.ts';
+import type { LambdaContext, LambdaHttpResult } from '../handler/invocation.ts';
+import {
+  gatewayOf,
+  HTTP_API_TIMEOUT_MS,
+  type HttpEventV2,
+  httpRequestOf,
+  isHttpEvent,
+  toLambdaResult,
+} from '../handler/lambda-event.ts';
+import { consoleLoggerOptions, createConsoleLogger, type Logger } from '../handler/logger.ts';
+import type { NexusHttpResponse } from '../nexus/message.ts';
+import { createEndpointView } from '../router/endpoint-view.ts';
+import { createRouter, failureResponse, type Router } from '../router/router.ts';
+import { ENV } from './contract.ts';
+import { createDynamoEndpointRegistry } from './dynamodb-endpoint-registry.ts';
+import { requiredVariable } from './environment.ts';
+import { createLambdaInvoker, lambdaInvokeFunction } from './lambda-invoker.ts';
+
+export interface RouterHandlerDeps {
+  readonly router: Router;
+  readonly logger: Logger;
+}
+
+/** The Lambda handler behind the gateway's API. */
+export type RouterHandler = (event: unknown, context: LambdaContext) => Promise<LambdaHttpResult>;
+
+/** What the router keeps for itself of its function's own timeout, to answer before Lambda ends it. */
+const LAMBDA_RESERVE_MS = 500;
+
+/** Makes the handler of the router's function. Never rejects for a request: whatever goes wrong is a Nexus failure. */
+export function createRouterHandler({ router, logger }: RouterHandlerDeps): RouterHandler {
+  async function answer(event: HttpEventV2, context: LambdaContext): Promise<NexusHttpResponse> {
+    const request = httpRequestOf(event);
+    const principal = principalOf(event);
+    if (principal === undefined) {
+      const { type, message } = unauthenticated();
+      return failureResponse(type, message, request);
+    }
+    const gatewayMs = Math.min(HTTP_API_TIMEOUT_MS, context.getRemainingTimeInMillis() - LAMBDA_RESERVE_MS);
+    try {
+      return await router(request, { principal, gateway: gatewayOf(event), gatewayMs });
+    } catch (error) {
+      logger.error('the router failed', { path: request.path, principal, error });
+      const unread = 'the registry of endpoints could not be read; the log of the router says why';
+      return failureResponse('UNAVAILABLE', unread, request);
+    }
+  }
+
+  return async (event, context) => {
+    if (isHttpEvent(event)) return toLambdaResult(await answer(event, context));
+    throw new HandlerError('BAD_REQUEST', 'the router takes events of an API Gateway HTTP API or a Function URL');
+  };
+}
+
+/** The handler as it is deployed; fails where a variable that it needs is not set. */
+export function routerHandlerOfEnvironment(): RouterHandler {
+  const tableName = requiredVariable(ENV.table, 'the name of the table of endpoints');
+  const logger = createConsoleLogger(consoleLoggerOptions(process.env));
+  const client = new DynamoDBClient({
+    maxAttempts: 2,
+    requestHandler: { connectionTimeout: 500, requestTimeout: 1_000 },
+  });
+  const endpoints = createEndpointView({
+    registry: createDynamoEndpointRegistry({ client, tableName, clock: Date }),
+    clock: Date,
+    onStale: (endpoint, error) =>
+      logger.warn('the registry could not be read; its last view serves', { endpoint, error }),
+  });
+  const invoker = createLambdaInvoker({ invokeFunction: lambdaInvokeFunction(), logger, random: Math.random });
+  return createRouterHandler({ router: createRouter({ endpoints, invoker, clock: Date }), logger });
+}

@@ -1,0 +1,106 @@
+import type { Clock, Endpoint, EndpointRegistry } from './ports.ts';
+
+/** Younger than this, an endpoint is used as it is: changes reach every environment within seconds. */
+export const SOFT_AGE_MS = 5_000;
+
+/** Older than this, it is read again before it is used. */
+export const HARD_AGE_MS = 30_000;
+
+/** A read that failed is not tried again for this long: a table that is down must not cost every request its wait. */
+const RETRY_AFTER_MS = 5_000;
+
+/** How long an answer waits for a read beside it, which would otherwise be frozen in the middle of its connection. */
+const SETTLE_MS = 300;
+
+/** How long a request waits for a read that it cannot go on without. */
+const READ_MS = 2_000;
+
+/** The registry as one environment of the router sees it. */
+export interface EndpointView {
+  /**
+   * The endpoint of this name. One that is known is returned at once and, after some seconds, read again beside the
+   * request; one that is not known is always looked up, since a NOT_FOUND ends its caller's operation. While the registry
+   * cannot be read, what was read last serves, however old.
+   *
+   * Rejects where the registry cannot be read and never was.
+   */
+  get(name: string): Promise<Endpoint | undefined>;
+  /** What is stored now, for a decision that a view of some seconds ago must not make. Rejects where it cannot be read. */
+  getLatest(name: string): Promise<Endpoint | undefined>;
+  /** Waits a moment for reads under way, then gives them up. To be called before the environment may be frozen. */
+  settle(): Promise<void>;
+}
+
+export interface EndpointViewDeps {
+  readonly registry: Pick<EndpointRegistry, 'get'>;
+  readonly clock: Clock;
+  /** Told of reads that failed while an older view served. */
+  readonly onStale: (name: string, error: unknown) => void;
+}
+
+interface Seen {
+  readonly endpoint: Endpoint;
+  readonly readAt: number;
+  /** No read before this time: the last one failed. */
+  readonly notBefore: number;
+}
+
+/** Makes a view that has seen nothing yet. It holds what exists only, so callers cannot make it grow. */
+export function createEndpointView({ registry, clock, onStale }: EndpointViewDeps): EndpointView {
+  const seen = new Map<string, Seen>();
+  const reading = new Map<string, { readonly done: Promise<Endpoint | undefined>; readonly abort: AbortController }>();
+
+  function read(name: string): Promise<Endpoint | undefined> {
+    const running = reading.get(name);
+    if (running !== undefined) return running.done;
+    const abort = new AbortController();
+    const startedAt = clock.now();
+    const timer = setTimeout(() => abort.abort(new Error(`no answer within ${READ_MS} ms`)), READ_MS);
+    const done = registry
+      .get(name, abort.signal)
+      .then((endpoint) => {
+        if (endpoint === undefined) seen.delete(name);
+        else seen.set(name, { endpoint, readAt: startedAt, notBefore: 0 });
+        return endpoint;
+      })
+      .finally(() => {
+        clearTimeout(timer);
+        reading.delete(name);
+      });
+    reading.set(name, { done, abort });
+    return done;
+  }
+
+  /** The last view where the read fails. */
+  async function readAgain(name: string, last: Seen): Promise<Endpoint | undefined> {
+    try {
+      return await read(name);
+    } catch (error) {
+      seen.set(name, { ...last, notBefore: clock.now() + RETRY_AFTER_MS });
+      onStale(name, error);
+      return last.endpoint;
+    }
+  }
+
+  return {
+    async get(name) {
+      const last = seen.get(name);
+      if (last === undefined) return read(name);
+      const now = clock.now();
+      const ageMs = now - last.readAt;
+      if (ageMs < SOFT_AGE_MS || now < last.notBefore) return last.endpoint;
+      const again = readAgain(name, last);
+      return ageMs < HARD_AGE_MS ? last.endpoint : again;
+    },
+    getLatest: read,
+    async settle() {
+      if (reading.size === 0) return;
+      const running = [...reading.values()];
+      const timer = setTimeout(() => {
+        for (const { abort } of running) abort.abort(new Error(`no answer within ${SETTLE_MS} ms`));
+      }, SETTLE_MS);
+      await Promise.allSettled(running.map(({ done }) => done));
+      clearTimeout(timer);
+    },
+  };
+}
