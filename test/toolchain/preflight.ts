@@ -28,6 +28,16 @@ const NEEDS: readonly Need[] = [
     atLeast: [1, 21],
     mend: 'install Go 1.21 or newer (https://go.dev/dl): the Temporal servers of the tests are built with it, once',
   },
+  {
+    name: 'Python with venv',
+    command: 'python3',
+    // Debian and Ubuntu have Python without these, in which no environment can be made.
+    args: ['-I', '-c', 'import ensurepip, platform, venv; print(platform.python_version())'],
+    atLeast: [3, 10],
+    mend:
+      'install Python 3.10 or newer (https://www.python.org/downloads), on Debian and Ubuntu with python3-venv: ' +
+      'MiniStack and cfn-lint, which the tests use, are installed with it, once',
+  },
 ];
 
 const found: string[] = [];

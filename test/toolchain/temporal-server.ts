@@ -7,7 +7,7 @@ import { type GuardedProcess, startGuarded } from './guarded-process.ts';
 import { type BinaryOptions, ensureOldTemporalCli, ensureTemporalServer } from './temporal-binaries.ts';
 import { temporalReady } from './temporal-ready.ts';
 import { type TemporalServerPorts, temporalServerConfig, temporalServices } from './temporal-server-config.ts';
-import { temporalSettings } from './temporal-settings.ts';
+import { type TemporalSettings, temporalSettings } from './temporal-settings.ts';
 
 export interface StartTemporalOptions extends BinaryOptions {
   /**
@@ -21,6 +21,8 @@ export interface StartTemporalOptions extends BinaryOptions {
   readonly ui?: boolean;
   /** Ports to listen on instead of free ones, by what a user of the server needs to know. */
   readonly ports?: { readonly grpc?: number; readonly http?: number; readonly ui?: number };
+  /** Dynamic configuration that is laid over that of `temporalSettings`; `undefined` takes a key out. */
+  readonly settings?: TemporalSettings;
   /** Milliseconds until a server that does not answer is given up. Default 60,000: the disks of build machines are slow. */
   readonly timeoutMs?: number;
 }
@@ -121,7 +123,11 @@ async function prepare(options: StartTemporalOptions, folder: string): Promise<L
   const [grpcFree = 0, httpFree = 0, ...free] = await freePorts(2 + 2 * temporalServices.length);
   const grpc = options.ports?.grpc ?? grpcFree;
   const http = options.ports?.http ?? httpFree;
-  const settings = temporalSettings(`127.0.0.1:${http}`);
+  const settings = Object.fromEntries(
+    Object.entries({ ...temporalSettings(`127.0.0.1:${http}`), ...options.settings }).filter(
+      ([, value]) => value !== undefined,
+    ),
+  );
   const where = { address: `127.0.0.1:${grpc}`, httpPort: http };
   if (options.version === 'new') {
     const services = Object.fromEntries(
