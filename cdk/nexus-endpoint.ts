@@ -1,0 +1,272 @@
+import {
+  Annotations,
+  ArnFormat,
+  CfnOutput,
+  CustomResource,
+  type Duration,
+  RemovalPolicy,
+  Stack,
+  Token,
+} from 'aws-cdk-lib';
+import { type IRole, Policy, PolicyStatement } from 'aws-cdk-lib/aws-iam';
+import type { IAlias, IFunction } from 'aws-cdk-lib/aws-lambda';
+import { Construct } from 'constructs';
+import type { EntryProperties, GateProperties } from '../src/aws/contract.ts';
+import { ENDPOINT_NAME_RULE, isEndpointName } from '../src/router/endpoint-spec.ts';
+import { type EndpointSettings, settingsProblems } from '../src/router/settings.ts';
+import { NexusCaller } from './nexus-caller.ts';
+import { NexusFunction } from './nexus-function.ts';
+import { REGISTRATION_TIMEOUT, Registration } from './registration.ts';
+import { TaskQueue } from './task-queue.ts';
+
+/** What an endpoint needs of its gateway. */
+export interface INexusGateway {
+  /** Base of all URLs, without a slash at its end. */
+  readonly url: string;
+  readonly apiId: string;
+  readonly tableName: string;
+  readonly tableArn: string;
+  /** The role of the router's function: what may invoke handlers. */
+  readonly routerRole: IRole;
+}
+
+/** What any endpoint has, however requests reach its handler. */
+export interface EndpointOptions {
+  /** Temporal's word: with the namespace, the target. Endpoints of one target share a handler and a queue. */
+  readonly taskQueue: string;
+  /** @default "default" */
+  readonly namespace?: string;
+  /**
+   * What serves the target: a {@link NexusFunction}, or any function or alias whose code `createServiceHandler()` made.
+   * Only a NexusFunction of this app is held back by its contract before it serves.
+   */
+  readonly handler: NexusFunction | IAlias | IFunction;
+  readonly description?: string;
+  /**
+   * Who may call it.
+   *
+   * @default - the Basic user of the endpoint's own name, and whomever IAM lets invoke the endpoint's path
+   */
+  readonly callers?: readonly NexusCaller[];
+  /**
+   * Lets a deploy remove or rename operations, which fails every caller that still uses them.
+   *
+   * @default false
+   */
+  readonly allowBreakingChange?: boolean;
+}
+
+/** Properties of an endpoint whose requests go through the router. */
+export interface EndpointProps extends EndpointOptions {
+  /** Starts a second that are let through, over all callers. @default - no limit */
+  readonly requestsPerSecond?: number;
+  /** Starts that may come at once after a quiet time. @default - as many as `requestsPerSecond` */
+  readonly burst?: number;
+  /** Operations that run at the same time. @default - what Lambda gives the function */
+  readonly concurrency?: number;
+  /** Consecutive failures that open the circuit. @default 5, as Temporal's own breaker */
+  readonly circuitFailures?: number;
+  /** How long an open circuit refuses before it lets one probe through. @default one minute, as Temporal's own breaker */
+  readonly circuitOpenTime?: Duration;
+  /** Before the first retry of a queued operation; doubles with each. @default one second, as Temporal's own policy */
+  readonly retryInitialDelay?: Duration;
+  /** Longest time between two retries. @default one hour, as Temporal's own policy */
+  readonly retryMaxDelay?: Duration;
+  /** Attempts of a queued operation after which it fails. @default - until its own timeout ends it */
+  readonly retryAttempts?: number;
+  /** Attempts that crashed after which a queued operation is taken out. @default 5 */
+  readonly poisonAttempts?: number;
+  /** What becomes of the queues when the endpoint goes. @default RemovalPolicy.RETAIN: they hold accepted work */
+  readonly removalPolicy?: RemovalPolicy;
+}
+
+/** Properties of {@link NexusEndpoint}. */
+export interface NexusEndpointProps extends EndpointProps {
+  readonly gateway: INexusGateway;
+  /** The name, as in Temporal's own registry. */
+  readonly name: string;
+}
+
+/**
+ * An endpoint of a gateway: the entry in its registry, the permission to invoke the handler, and a queue for its target.
+ *
+ * `gateway.addEndpoint()` makes one in the gateway's stack; another stack makes it itself, with the gateway or with what
+ * `NexusGateway.fromGatewayAttributes()` returns.
+ */
+export class NexusEndpoint extends Construct {
+  readonly endpointName: string;
+  /** What `temporal operator nexus endpoint create --target-url` is given, for callers that sign with IAM. */
+  readonly url: string;
+  /** The same for a Temporal server, with `USER:PASSWORD@` to be put in front of the host. */
+  readonly basicUrl: string;
+
+  constructor(scope: Construct, id: string, props: NexusEndpointProps) {
+    super(scope, id);
+    const { gateway, name } = props;
+    checkEndpoint(props);
+    this.endpointName = name;
+    this.url = `${gateway.url}/nexus/endpoints/${name}/services`;
+    this.basicUrl = `${gateway.url}/basic/nexus/endpoints/${name}/services`;
+
+    const handler = handlerOf(props.handler);
+    const invoke = new Policy(this, 'RouterInvokes', {
+      roles: [gateway.routerRole],
+      statements: [
+        new PolicyStatement({
+          sid: 'InvokeHandler',
+          actions: ['lambda:InvokeFunction'],
+          resources: [handler.functionArn],
+        }),
+      ],
+    });
+    this.ownTaskQueue(props);
+    registerEndpoint(this, props, settingsOf(props)).node.addDependency(invoke);
+  }
+
+  /** Two endpoints of one target share its queue where they are in one stack. */
+  private ownTaskQueue(props: NexusEndpointProps): void {
+    const { gateway, namespace = 'default', taskQueue, handler, removalPolicy = RemovalPolicy.RETAIN } = props;
+    const stack = Stack.of(this);
+    const scope = Construct.isConstruct(gateway) && Stack.of(gateway) === stack ? gateway : stack;
+    const id = `TaskQueue-${namespace}-${taskQueue}`;
+    const existing = scope.node.tryFindChild(id) as TaskQueue | undefined;
+    if (existing === undefined) new TaskQueue(scope, id, { handler, removalPolicy });
+    else if (existing.handler !== handler) {
+      throw new Error(
+        `endpoint "${props.name}": task queue "${taskQueue}" in namespace "${namespace}" is served by another handler already; ` +
+          'endpoints of one task queue have one handler: name another task queue, or that handler',
+      );
+    }
+  }
+}
+
+/** The handler as the registry and the contract know it. */
+interface Handler {
+  /** What is invoked. */
+  readonly functionArn: string;
+  /** What the contract is read from. */
+  readonly versionArn: string;
+  /** ARNs of all that the contract may be read from, over the deploys to come. */
+  readonly askable: readonly string[];
+}
+
+function handlerOf(handler: EndpointOptions['handler']): Handler {
+  if (handler instanceof NexusFunction) {
+    return {
+      functionArn: handler.alias.functionArn,
+      versionArn: handler.currentVersion.functionArn,
+      // Its number is another one with each deploy.
+      askable: [`${handler.functionArn}:*`],
+    };
+  }
+  const { functionArn } = handler;
+  return { functionArn, versionArn: functionArn, askable: [functionArn] };
+}
+
+/** A function of another account takes our word only if its own policy says so, and that one we cannot write. */
+function sayForeignGrants(scope: Construct, name: string, functionArn: string, grants: readonly ForeignGrant[]): void {
+  if (Token.isUnresolved(functionArn)) return;
+  const { account } = Stack.of(scope).splitArn(functionArn, ArnFormat.COLON_RESOURCE_NAME);
+  if (account === Stack.of(scope).account) return;
+  for (const { id, who, role } of grants) {
+    new CfnOutput(scope, id, {
+      description: `To be run in account ${account}: lets the ${who} of endpoint ${name}`,
+      value:
+        `aws lambda add-permission --function-name ${functionArn} --statement-id nexus-${name}-${id} ` +
+        `--action lambda:InvokeFunction --principal ${role.roleArn}`,
+    });
+  }
+}
+
+interface ForeignGrant {
+  readonly id: string;
+  readonly who: string;
+  readonly role: IRole;
+}
+
+/** Writes the entry at deploy time, after the contract has let the alias move. */
+export function registerEndpoint(
+  scope: Construct,
+  props: EndpointOptions & Pick<NexusEndpointProps, 'gateway' | 'name'>,
+  settings: EndpointSettings,
+): CustomResource {
+  const { gateway, name, namespace = 'default', taskQueue, description, allowBreakingChange = false } = props;
+  const handler = handlerOf(props.handler);
+  const registration = Registration.of(scope, gateway.tableArn);
+  registration.mayAsk(`AskHandlerOf${name.replace(/[^A-Za-z0-9]/g, '')}`, handler.askable);
+  sayForeignGrants(scope, name, handler.functionArn, [
+    { id: 'GrantRouter', who: 'router invoke the handler', role: gateway.routerRole },
+    { id: 'GrantDeploy', who: 'deploy ask the handler for the contract', role: registration.role },
+  ]);
+  const common = {
+    tableName: gateway.tableName,
+    endpoint: name,
+    versionArn: handler.versionArn,
+    allowBreakingChange: allowBreakingChange ? ('true' as const) : ('false' as const),
+  };
+  const entry = new CustomResource(scope, 'Entry', {
+    serviceToken: registration.serviceToken,
+    resourceType: 'Custom::NexusEndpoint',
+    serviceTimeout: REGISTRATION_TIMEOUT,
+    properties: {
+      ...common,
+      kind: 'entry',
+      namespace,
+      taskQueue,
+      ...(description !== undefined && { description }),
+      callers: (props.callers ?? [NexusCaller.basic(name), NexusCaller.anyIam()]).map(({ principal }) => principal),
+      settings: JSON.stringify(settings),
+      functionArn: handler.functionArn,
+    } satisfies EntryProperties,
+  });
+  if (props.handler instanceof NexusFunction) {
+    const gate = new CustomResource(scope, 'ContractGate', {
+      serviceToken: registration.serviceToken,
+      resourceType: 'Custom::NexusContractGate',
+      serviceTimeout: REGISTRATION_TIMEOUT,
+      properties: { ...common, kind: 'gate' } satisfies GateProperties,
+    });
+    props.handler.alias.node.addDependency(gate);
+  } else {
+    Annotations.of(scope).addInfo(
+      `the handler of endpoint ${name} is no NexusFunction of this app: its contract is checked when the endpoint is written, and not before its alias moves`,
+    );
+  }
+  return entry;
+}
+
+function settingsOf(props: EndpointProps): EndpointSettings {
+  const { requestsPerSecond, burst, concurrency, circuitFailures, retryAttempts, poisonAttempts } = props;
+  const settings = {
+    requestsPerSecond,
+    burst,
+    concurrency,
+    circuitFailures,
+    circuitOpenMs: props.circuitOpenTime?.toMilliseconds(),
+    retryInitialMs: props.retryInitialDelay?.toMilliseconds(),
+    retryMaxMs: props.retryMaxDelay?.toMilliseconds(),
+    retryAttempts,
+    poisonAttempts,
+  };
+  return Object.fromEntries(Object.entries(settings).filter(([, value]) => value !== undefined));
+}
+
+/** Fails at synth for what would fail at deploy. */
+export function checkEndpoint({
+  name,
+  namespace = 'default',
+  taskQueue,
+  ...props
+}: EndpointProps & { name: string }): void {
+  const problems: string[] = [];
+  if (Token.isUnresolved(name)) problems.push('its name must be known at synth: it is part of ids');
+  else if (!isEndpointName(name)) problems.push(`its name takes ${ENDPOINT_NAME_RULE}`);
+  for (const [what, text] of Object.entries({ namespace, taskQueue })) {
+    if (Token.isUnresolved(text)) continue;
+    if (text.trim() === '') problems.push(`its ${what} is empty`);
+  }
+  if (props.callers?.length === 0)
+    problems.push('its callers are an empty list: nobody could call it; name one, or leave the property out');
+  problems.push(...settingsProblems(settingsOf({ ...props, taskQueue })));
+  if (problems.length > 0) throw new Error(`endpoint "${name}": ${problems.join('; ')}`);
+}
