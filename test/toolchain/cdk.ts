@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { AwsClient } from 'aws4fetch';
-import { type AwsVariables, MINISTACK_ACCOUNT, MINISTACK_REGION } from './ministack.ts';
+import { type AwsVariables, EMULATED } from './aws-variables.ts';
 import { type CommandResult, runCommand } from './run-command.ts';
 
 export interface CdkOptions {
@@ -33,13 +33,13 @@ export type StackOutputs = Readonly<Record<string, Readonly<Record<string, strin
 
 const NODE_MODULES = fileURLToPath(new URL('../../node_modules', import.meta.url));
 const CDK = join(NODE_MODULES, 'aws-cdk', 'bin', 'cdk');
-const ASSET_BUCKET = `cdk-hnb659fds-assets-${MINISTACK_ACCOUNT}-${MINISTACK_REGION}`;
+const ASSET_BUCKET = `cdk-hnb659fds-assets-${EMULATED.account}-${EMULATED.region}`;
 
 /** Makes the emulator ready for apps with assets, whatever synthesizer their stacks have. */
 export async function cdkBootstrap(emulator: CdkOptions['emulator']): Promise<void> {
   await withScratchFolder((scratch) =>
     // Not where the tests run: the app of a cdk.json there has no say in this.
-    runCdk(['bootstrap', `aws://${MINISTACK_ACCOUNT}/${MINISTACK_REGION}`], { emulator, cwd: scratch }, scratch),
+    runCdk(['bootstrap', `aws://${EMULATED.account}/${EMULATED.region}`], { emulator, cwd: scratch }, scratch),
   );
   await allowPlainHttp(emulator.env);
 }

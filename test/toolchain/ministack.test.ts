@@ -5,7 +5,8 @@ import { connect } from 'node:net';
 import { createInterface } from 'node:readline';
 import { GetSecretValueCommand, SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { type AwsVariables, startMinistack } from './ministack.ts';
+import type { AwsVariables } from './aws-variables.ts';
+import { startMinistack } from './ministack.ts';
 import { ensurePythonTools } from './python-environment.ts';
 
 const LONGEST_INSTALL_MS = 10 * 60_000;

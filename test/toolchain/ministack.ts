@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { mkdir, symlink } from 'node:fs/promises';
 import { delimiter, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { type AccessKey, type AwsVariables, awsVariables } from './aws-variables.ts';
 import { type LocalServer, type LocalServerLaunch, startLocalServer } from './local-server.ts';
 import { ensurePythonTools } from './python-environment.ts';
 import type { BinaryOptions } from './temporal-binaries.ts';
@@ -19,17 +20,6 @@ export interface Ministack extends LocalServer {
   /** Variables with which AWS SDKs and the CDK CLI talk to it as the root user of the account. */
   readonly env: AwsVariables;
 }
-
-export interface AwsVariables {
-  readonly AWS_ENDPOINT_URL: string;
-  readonly AWS_ACCESS_KEY_ID: string;
-  readonly AWS_SECRET_ACCESS_KEY: string;
-  readonly AWS_REGION: string;
-  readonly AWS_DEFAULT_REGION: string;
-}
-
-export const MINISTACK_ACCOUNT = '000000000000';
-export const MINISTACK_REGION = 'us-east-1';
 
 const NODE_MODULES = fileURLToPath(new URL('../../node_modules', import.meta.url));
 const PROCESS_GROUP = fileURLToPath(new URL('process-group.ts', import.meta.url));
@@ -56,16 +46,7 @@ export async function startMinistack({ auth = false, ...options }: StartMinistac
     isReady: (response) => response.ok,
     killAfterMs: 5_000,
   });
-  return {
-    ...server,
-    env: {
-      AWS_ENDPOINT_URL: server.url,
-      AWS_ACCESS_KEY_ID: key.id,
-      AWS_SECRET_ACCESS_KEY: key.secret,
-      AWS_REGION: MINISTACK_REGION,
-      AWS_DEFAULT_REGION: MINISTACK_REGION,
-    },
-  };
+  return { ...server, env: awsVariables(server.url, key) };
 }
 
 /** Functions are unpacked below `folder`: what is in its node_modules is found by `import`, too. */
@@ -81,7 +62,7 @@ interface LaunchOptions {
   readonly port: number;
   readonly folder: string;
   readonly auth: boolean;
-  readonly key: { readonly id: string; readonly secret: string };
+  readonly key: AccessKey;
   readonly path: string;
 }
 

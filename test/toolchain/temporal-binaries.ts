@@ -1,7 +1,6 @@
 import { execFile } from 'node:child_process';
-import { homedir } from 'node:os';
-import { isAbsolute, join } from 'node:path';
 import { promisify } from 'node:util';
+import { defaultCacheDir } from './cache-dir.ts';
 import { commandPath } from './command-path.ts';
 import { ensureGoBinary, type GoBinary } from './go-binary.ts';
 
@@ -78,13 +77,4 @@ async function installedCli(env: NodeJS.ProcessEnv): Promise<InstalledCli | unde
 
 function build(binary: GoBinary, { env = process.env, cacheDir = defaultCacheDir(env), onProgress }: BinaryOptions) {
   return ensureGoBinary(binary, { env, cacheDir, onProgress: onProgress ?? (() => {}) });
-}
-
-function defaultCacheDir(env: NodeJS.ProcessEnv): string {
-  // The XDG specification says that a relative path is to be ignored, and an empty one too.
-  const base =
-    env.XDG_CACHE_HOME !== undefined && isAbsolute(env.XDG_CACHE_HOME)
-      ? env.XDG_CACHE_HOME
-      : join(env.HOME ?? homedir(), '.cache');
-  return join(base, 'nexus-lambda');
 }

@@ -1,11 +1,11 @@
 import { join } from 'node:path';
 import { InvokeCommand, LambdaClient } from '@aws-sdk/client-lambda';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { cdkBootstrap, cdkDeploy, cdkDestroy, cdkFailure, type StackOutputs } from './cdk.ts';
-import { type Ministack, startMinistack } from './ministack.ts';
+import { cdkBootstrap, cdkDeploy, cdkDestroy, cdkFailure, type StackOutputs } from '../toolchain/cdk.ts';
+import { type Ministack, startMinistack } from '../toolchain/ministack.ts';
 
 const LONGEST_INSTALL_MS = 10 * 60_000;
-const app = `node ${join(import.meta.dirname, 'fixtures', 'cdk-app', 'app.ts')}`;
+const app = `node ${join(import.meta.dirname, '../toolchain/fixtures/cdk-app/app.ts')}`;
 const context = { parameterName: '/of/the/context' };
 
 let emulator: Ministack;
