@@ -2,7 +2,7 @@
  * The app that cdk.json names. It needs TEMPORAL_ADDRESS, or `-c temporalAddress=HOST:PORT`: the server in which the
  * sample's operation `onboard` starts workflows.
  */
-import { App } from 'aws-cdk-lib';
+import { App, RemovalPolicy } from 'aws-cdk-lib';
 import { SampleStack } from './sample-stack.ts';
 
 const app = new App();
@@ -15,4 +15,6 @@ if (!temporalAddress) {
   );
   process.exit(1);
 }
-new SampleStack(app, 'NexusLambdaSample', { temporalAddress });
+/** `-c keep=false` lets `cdk destroy` take the table and the queues, too. */
+const removalPolicy = app.node.tryGetContext('keep') === 'false' ? RemovalPolicy.DESTROY : RemovalPolicy.RETAIN;
+new SampleStack(app, 'NexusLambdaSample', { temporalAddress, removalPolicy });

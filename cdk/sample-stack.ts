@@ -6,11 +6,13 @@ import { NexusFunction, NexusGateway } from './index.ts';
 export interface SampleStackProps extends StackProps {
   /** `host:port` of a Temporal server that the function can reach. */
   readonly temporalAddress: string;
+  /** What becomes of the table and the queues with the stack. @default RemovalPolicy.RETAIN */
+  readonly removalPolicy?: RemovalPolicy;
 }
 
 /** The sample services behind a gateway that takes IAM and HTTP Basic. */
 export class SampleStack extends Stack {
-  constructor(scope: Construct, id: string, { temporalAddress, ...props }: SampleStackProps) {
+  constructor(scope: Construct, id: string, { temporalAddress, removalPolicy, ...props }: SampleStackProps) {
     super(scope, id, props);
 
     const basicAuthSecret = new Secret(this, 'BasicAuth', {
@@ -25,9 +27,10 @@ export class SampleStack extends Stack {
       removalPolicy: RemovalPolicy.DESTROY,
     });
 
-    const gateway = new NexusGateway(this, 'Nexus', { basicAuthSecret });
+    const gateway = new NexusGateway(this, 'Nexus', { basicAuthSecret, removalPolicy });
     const greeting = gateway.addEndpoint('greeting', {
       taskQueue: 'greeting',
+      removalPolicy,
       handler: new NexusFunction(this, 'Greeting', {
         entry: 'functions/greeting.ts',
         temporal: { address: temporalAddress, taskQueue: 'greeting' },

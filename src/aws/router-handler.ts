@@ -61,7 +61,7 @@ export function routerHandlerOfEnvironment(): RouterHandler {
   const logger = createConsoleLogger(consoleLoggerOptions(process.env));
   const client = new DynamoDBClient({
     maxAttempts: 2,
-    requestHandler: { connectionTimeout: 500, requestTimeout: 1_000 },
+    requestHandler: { connectionTimeout: 500, requestTimeout: 1_000, throwOnRequestTimeout: true },
   });
   const endpoints = createEndpointView({
     registry: createDynamoEndpointRegistry({ client, tableName, clock: Date }),
