@@ -4,13 +4,14 @@ import {
   CfnOutput,
   CustomResource,
   type Duration,
+  Names,
   RemovalPolicy,
   Stack,
   Token,
 } from 'aws-cdk-lib';
 import { type IRole, Policy, PolicyStatement } from 'aws-cdk-lib/aws-iam';
-import type { IAlias, IFunction } from 'aws-cdk-lib/aws-lambda';
-import { Construct } from 'constructs';
+import { CfnPermission, type IAlias, type IFunction } from 'aws-cdk-lib/aws-lambda';
+import { Construct, type IDependable } from 'constructs';
 import type { EntryProperties, GateProperties } from '../src/aws/contract.ts';
 import { ENDPOINT_NAME_RULE, isEndpointName } from '../src/router/endpoint-spec.ts';
 import { type EndpointSettings, settingsProblems } from '../src/router/settings.ts';
@@ -109,18 +110,28 @@ export class NexusEndpoint extends Construct {
     this.basicUrl = `${gateway.url}/basic/nexus/endpoints/${name}/services`;
 
     const handler = handlerOf(props.handler);
-    const invoke = new Policy(this, 'RouterInvokes', {
-      roles: [gateway.routerRole],
-      statements: [
-        new PolicyStatement({
-          sid: 'InvokeHandler',
-          actions: ['lambda:InvokeFunction'],
-          resources: [handler.functionArn],
-        }),
-      ],
-    });
+    const invoke = this.letRouterInvoke(gateway.routerRole, handler.functionArn);
     this.ownTaskQueue(props);
     registerEndpoint(this, props, settingsOf(props)).node.addDependency(invoke);
+  }
+
+  /**
+   * By the policy of the function, which has room of its own: the inline policies of a role, 10,240 characters together,
+   * would be full after some forty endpoints. A function of another account has its policy there.
+   */
+  private letRouterInvoke(routerRole: IRole, functionArn: string): IDependable {
+    if (!isForeign(this, functionArn)) {
+      const permission = { action: 'lambda:InvokeFunction', functionName: functionArn, principal: routerRole.roleArn };
+      return new CfnPermission(this, 'RouterInvokes', permission);
+    }
+    return new Policy(this, 'RouterInvokes', {
+      // Its default, the logical ID, may be the same in two stacks, and a role has one inline policy of a name.
+      policyName: Names.uniqueResourceName(this, { maxLength: 128 }),
+      roles: [routerRole],
+      statements: [
+        new PolicyStatement({ sid: 'InvokeHandler', actions: ['lambda:InvokeFunction'], resources: [functionArn] }),
+      ],
+    });
   }
 
   /** Two endpoints of one target share its queue where they are in one stack. */
@@ -163,11 +174,17 @@ function handlerOf(handler: EndpointOptions['handler']): Handler {
   return { functionArn, versionArn: functionArn, askable: [functionArn] };
 }
 
+/** Whether a function is known at synth to be of another account. */
+function isForeign(scope: Construct, functionArn: string): boolean {
+  if (Token.isUnresolved(functionArn)) return false;
+  const stack = Stack.of(scope);
+  return stack.splitArn(functionArn, ArnFormat.COLON_RESOURCE_NAME).account !== stack.account;
+}
+
 /** A function of another account takes our word only if its own policy says so, and that one we cannot write. */
 function sayForeignGrants(scope: Construct, name: string, functionArn: string, grants: readonly ForeignGrant[]): void {
-  if (Token.isUnresolved(functionArn)) return;
+  if (!isForeign(scope, functionArn)) return;
   const { account } = Stack.of(scope).splitArn(functionArn, ArnFormat.COLON_RESOURCE_NAME);
-  if (account === Stack.of(scope).account) return;
   for (const { id, who, role } of grants) {
     new CfnOutput(scope, id, {
       description: `To be run in account ${account}: lets the ${who} of endpoint ${name}`,

@@ -1,4 +1,4 @@
-import { ArnFormat, Duration, RemovalPolicy, Stack } from 'aws-cdk-lib';
+import { ArnFormat, Duration, Fn, RemovalPolicy, Stack } from 'aws-cdk-lib';
 import { AccessLogFormat } from 'aws-cdk-lib/aws-apigateway';
 import {
   HttpApi,
@@ -264,7 +264,8 @@ export class NexusGateway extends Construct implements INexusGateway {
       function: this.router,
       authType: FunctionUrlAuthType.AWS_IAM,
     });
-    return url.replace(/\/$/, '');
+    // Its slash at the end is there when it is deployed, not yet here.
+    return `https://${Fn.select(2, Fn.split('/', url))}`;
   }
 
   /** Without throttling of its own: a stage would answer 429 before our code could queue a request. */

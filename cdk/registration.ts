@@ -26,6 +26,7 @@ export class Registration extends Construct {
   readonly role: Role;
   private readonly handler: LambdaFunction;
   private readonly tables = new Set<string>();
+  private readonly askable = new Set<string>();
 
   private constructor(scope: Construct, id: string) {
     super(scope, id);
@@ -52,11 +53,12 @@ export class Registration extends Construct {
     this.serviceToken = provider.serviceToken;
   }
 
-  /** Lets it ask the versions of a function for their operations. */
+  /** Lets it ask the versions of a function for their operations. Endpoints may share a function. */
   mayAsk(sid: string, functionArns: readonly string[]): void {
-    this.handler.addToRolePolicy(
-      new PolicyStatement({ sid, actions: ['lambda:InvokeFunction'], resources: [...functionArns] }),
-    );
+    const resources = functionArns.filter((arn) => !this.askable.has(arn));
+    if (resources.length === 0) return;
+    for (const arn of resources) this.askable.add(arn);
+    this.handler.addToRolePolicy(new PolicyStatement({ sid, actions: ['lambda:InvokeFunction'], resources }));
   }
 
   private mayWrite(tableArn: string): void {

@@ -25,7 +25,7 @@ const LONGEST_DELAY_MS = 8_000;
 /** A permission that is part of the same deploy takes seconds until it is known everywhere. */
 const ACCESS_ATTEMPTS = 6;
 
-/** Of what nobody knows whether it passes: a broken connection, an error without a name. */
+/** Of what nobody knows whether it passes, such as a broken connection. */
 const OTHER_ATTEMPTS = 3;
 
 /** How much of what a function says of its own error is passed on: the reason of a failed deploy has little room. */
@@ -61,7 +61,7 @@ interface Problem {
 function problemOf(error: unknown, versionArn: string): Problem {
   if (error instanceof NoContractError) return { message: error.message, attempts: 1 };
   if (error instanceof InvokeError) return { message: `${error.message}${ownWords(error)}`, attempts: 1 };
-  const { name = 'an error without a name', message = '' } = (error ?? {}) as { name?: string; message?: string };
+  const { name, message } = error instanceof Error ? error : new Error(String(error));
   const said = `${name}: ${message}`;
   switch (name) {
     case 'TooManyRequestsException':

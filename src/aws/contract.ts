@@ -15,6 +15,29 @@ export const ENV = {
 /** Names of the table's key attributes. */
 export const TABLE = { partitionKey: 'pk', sortKey: 'sk', timeToLive: 'expiresAt' } as const;
 
+/**
+ * The table of operations: its key and its two indexes, each with the attributes that it projects besides keys. `N` is a
+ * number, `S` a text. `src/aws/operation-item.ts` says what each is for.
+ */
+export const OPERATIONS = {
+  partitionKey: { name: 'pk', type: 'S' },
+  timeToLive: 'forgetAt',
+  /** May be raised at any time, and never lowered: a record stays in the shard that it was written to. */
+  shards: 8,
+  due: {
+    indexName: 'due',
+    partitionKey: { name: 'shard', type: 'N' },
+    sortKey: { name: 'dueAt', type: 'N' },
+    nonKeyAttributes: ['token'],
+  },
+  list: {
+    indexName: 'list',
+    partitionKey: { name: 'shard', type: 'N' },
+    sortKey: { name: 'listed', type: 'S' },
+    nonKeyAttributes: ['endpoint', 'state', 'completionState'],
+  },
+} as const;
+
 /** Properties of the custom resource that a deploy asks before the alias of a handler moves. All values are text. */
 export interface GateProperties {
   readonly kind: 'gate';

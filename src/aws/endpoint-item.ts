@@ -26,8 +26,9 @@ export function toAttribute(spec: EndpointSpec): AttributeValue {
 
 /** Fails with an error that names table and key where the item is none that this version reads. */
 export function toEndpoint(item: Item, tableName: string): Endpoint {
-  const { [TABLE.partitionKey]: key, spec, version, createdAt, lastModifiedAt } = unmarshall(item);
-  if (isSpec(spec, key) && [version, createdAt, lastModifiedAt].every((value) => typeof value === 'number')) {
+  const key = item[TABLE.partitionKey]?.S;
+  const { spec, version, createdAt, lastModifiedAt } = unmarshalled(item);
+  if (isSpec(spec, key) && isNumber(version) && isNumber(createdAt) && isNumber(lastModifiedAt)) {
     return { ...spec, version, createdAt, lastModifiedAt };
   }
   throw new Error(
@@ -35,6 +36,14 @@ export function toEndpoint(item: Item, tableName: string): Endpoint {
       'version of nexus-lambda reads: members are missing or of another type; update nexus-lambda here, or remove the item ' +
       'and deploy the endpoint again',
   );
+}
+
+function unmarshalled(item: Item): Record<string, unknown> {
+  try {
+    return unmarshall(item);
+  } catch {
+    return {}; // a number that JavaScript has not
+  }
 }
 
 function isSpec(value: unknown, key: unknown): value is EndpointSpec {
@@ -57,6 +66,10 @@ function isContract(value: unknown): boolean {
     Array.isArray(value) &&
     value.map(members).every(({ name, operations }) => typeof name === 'string' && isTexts(operations))
   );
+}
+
+function isNumber(value: unknown): value is number {
+  return typeof value === 'number';
 }
 
 function isTexts(value: unknown): boolean {

@@ -1,8 +1,17 @@
+import { Agent as HttpAgent } from 'node:http';
+import { Agent } from 'node:https';
 import { InvokeCommand, LambdaClient } from '@aws-sdk/client-lambda';
 import type { Logger } from '../handler/logger.ts';
 import { InvokeError } from '../router/errors.ts';
 import type { Endpoint, Invoker } from '../router/ports.ts';
-import { type InvokeAnswer, invokeRequestError, neverRan, readInvokeAnswer } from './invoke-outcome.ts';
+import {
+  checkResult,
+  type InvokeAnswer,
+  invokeRequestError,
+  neverRan,
+  readInvokeAnswer,
+  tooLate,
+} from './invoke-outcome.ts';
 
 /** Invokes a function by its qualified ARN with a JSON payload. */
 export type InvokeFunction = (functionArn: string, payload: string, signal: AbortSignal) => Promise<InvokeAnswer>;
@@ -22,33 +31,38 @@ const FIRST_DELAY_MS = 50;
 export function createLambdaInvoker({ invokeFunction, logger, random }: LambdaInvokerDeps): Invoker {
   return {
     async invoke(endpoint, invocation, waitMs) {
-      const functionArn = functionOf(endpoint);
-      const late = new AbortController();
-      const timer = setTimeout(() => late.abort(new DOMException('the time is over', 'TimeoutError')), waitMs);
       try {
-        const payload = JSON.stringify(invocation);
-        return readInvokeAnswer(await attempt(functionArn, payload, late.signal), functionArn);
+        const functionArn = functionOf(endpoint);
+        const answer = await attempts(functionArn, JSON.stringify(invocation), waitMs);
+        const result = readInvokeAnswer(answer, functionArn);
+        checkResult(result, answer, functionArn);
+        return result;
       } catch (error) {
-        const failure = error instanceof InvokeError ? error : invokeRequestError(error, functionArn);
-        const { reason, message, cause } = failure;
-        logger.warn('the handler gave no answer', { endpoint: endpoint.name, functionArn, reason, message, cause });
-        throw failure;
-      } finally {
-        clearTimeout(timer);
+        const { name, functionArn } = endpoint;
+        const { reason, message, cause } = error as InvokeError;
+        logger.warn('the handler gave no answer', { endpoint: name, functionArn, reason, message, cause });
+        throw error;
       }
     },
   };
 
   /** Tries again where user code cannot have run. All else is the caller's to repeat, with its request id. */
-  async function attempt(functionArn: string, payload: string, signal: AbortSignal): Promise<InvokeAnswer> {
-    for (let count = 1; ; count++) {
-      try {
-        return await invokeFunction(functionArn, payload, signal);
-      } catch (error) {
-        if (signal.aborted) throw signal.reason;
-        if (count === MOST_ATTEMPTS || !neverRan(error)) throw error;
-        await pause(FIRST_DELAY_MS * 2 ** (count - 1) * (0.5 + random() / 2), signal);
+  async function attempts(functionArn: string, payload: string, waitMs: number): Promise<InvokeAnswer> {
+    if (waitMs <= 0) throw tooLate(functionArn);
+    const late = new AbortController();
+    const timer = setTimeout(() => late.abort(tooLate(functionArn)), waitMs);
+    try {
+      for (let count = 1; ; count++) {
+        try {
+          return await invokeFunction(functionArn, payload, late.signal);
+        } catch (error) {
+          late.signal.throwIfAborted();
+          if (count === MOST_ATTEMPTS || !neverRan(error)) throw invokeRequestError(error, functionArn);
+          await pause(FIRST_DELAY_MS * 2 ** (count - 1) * (0.5 + random() / 2), late.signal);
+        }
       }
+    } finally {
+      clearTimeout(timer);
     }
   }
 }
@@ -61,29 +75,50 @@ function functionOf({ name, functionArn }: Endpoint): string {
   );
 }
 
-/** Resolves early when the signal fires: the next attempt sees it. */
+/** Rejects with the signal's reason when it fires. */
 function pause(ms: number, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    const done = () => {
+  return new Promise((resolve, reject) => {
+    const abort = () => {
       clearTimeout(timer);
-      signal.removeEventListener('abort', done);
-      resolve();
+      reject(signal.reason);
     };
-    const timer = setTimeout(done, ms);
-    signal.addEventListener('abort', done);
-    if (signal.aborted) done();
+    const timer = setTimeout(() => {
+      signal.removeEventListener('abort', abort);
+      resolve();
+    }, ms);
+    signal.addEventListener('abort', abort);
   });
 }
+
+/**
+ * After so long without a request a connection is made anew. It may have been closed while the environment was frozen,
+ * which the next request on it would learn: as a failure that nobody may repeat.
+ */
+const MOST_IDLE_MS = 5_000;
 
 /**
  * The AWS SDK as an {@link InvokeFunction}. Its own retries are off: it would repeat an invocation whose connection
  * broke, and run user code twice without anybody knowing.
  */
 export function lambdaInvokeFunction(): InvokeFunction {
-  const client = new LambdaClient({ maxAttempts: 1, requestHandler: { connectionTimeout: 1_000 } });
-  return async (functionArn, payload, abortSignal) =>
-    // By qualified ARN and not by `Qualifier`, so that the alias is part of what a policy names.
-    client.send(new InvokeCommand({ FunctionName: functionArn, Payload: new TextEncoder().encode(payload) }), {
-      abortSignal,
-    });
+  const [httpsAgent, httpAgent] = [new Agent({ keepAlive: true }), new HttpAgent({ keepAlive: true })];
+  const client = new LambdaClient({
+    maxAttempts: 1,
+    requestHandler: { connectionTimeout: 1_000, httpsAgent, httpAgent },
+  });
+  let usedAt = 0;
+  return async (functionArn, payload, abortSignal) => {
+    if (Date.now() - usedAt > MOST_IDLE_MS) closeIdle([httpsAgent, httpAgent]);
+    try {
+      // By qualified ARN and not by `Qualifier`, so that the alias is part of what a policy names.
+      const command = new InvokeCommand({ FunctionName: functionArn, Payload: new TextEncoder().encode(payload) });
+      return await client.send(command, { abortSignal });
+    } finally {
+      usedAt = Date.now();
+    }
+  };
+}
+
+function closeIdle(agents: readonly HttpAgent[]): void {
+  for (const socket of agents.flatMap(({ freeSockets }) => Object.values(freeSockets).flat())) socket?.destroy();
 }

@@ -39,6 +39,10 @@ type Member = (typeof MEMBERS)[number];
 export function parseTemporalSecret(text: string, arn: string): SecretCredentials {
   const given = parseMembers(text, arn);
   const { apiKey, clientCertificate, clientKey, serverCaCertificate, serverName } = given;
+  // gRPC refuses such a header with an error that quotes it.
+  if (apiKey !== undefined && !/^[!-~]+$/.test(apiKey)) {
+    throw problem(arn, 'has a member "apiKey" with a character that is in no API key, such as a line break');
+  }
   if ((clientCertificate === undefined) !== (clientKey === undefined)) {
     throw problem(arn, 'has one of clientCertificate and clientKey; it takes both or none');
   }

@@ -11,7 +11,8 @@ export const CALLER_RULE =
 /** Whether an endpoint's list may hold this: one principal, or `iam:*`. */
 export function isCaller(text: string): boolean {
   if (text === 'local' || text === 'iam:*') return true;
-  return /^iam:arn:[^*\s]+$|^(?:basic|jwt):[^*]+$/.test(text);
+  // A role's session calls as its role: listed itself, it would never be let in.
+  return /^iam:arn:(?![^:]*:sts:[^:]*:[^:]*:assumed-role\/)[^*\s]+$|^(?:basic|jwt):[^*]+$/.test(text);
 }
 
 /**
@@ -45,7 +46,8 @@ function withoutRolePath(caller: string): string {
  * nothing authenticated the request.
  */
 export function principalOf({ requestContext: { authorizer } }: HttpEventV2): string | undefined {
-  if (authorizer?.iam?.userArn) return iamPrincipal(authorizer.iam.userArn);
+  const userArn: unknown = authorizer?.iam?.userArn;
+  if (typeof userArn === 'string' && userArn !== '') return iamPrincipal(userArn);
   const subject = authorizer?.jwt?.claims?.sub;
   if (typeof subject === 'string' && subject !== '') return `jwt:${subject}`;
   const principal = authorizer?.lambda?.principal;

@@ -29,6 +29,8 @@ export interface InvocationTime {
   readonly elapsedMs: number;
   /** Milliseconds until Lambda ends the environment, from now. */
   readonly lambdaMs: number | undefined;
+  /** Fires when the operation was canceled. */
+  readonly canceled?: AbortSignal | undefined;
 }
 
 export interface Answer {
@@ -60,6 +62,9 @@ export async function answer(incoming: LambdaRequest, time: InvocationTime, give
   if (budget !== undefined && budget.handlerMs <= 0) return settled(await outOfTime());
 
   const abort = new AbortController();
+  const cancel = () => abort.abort(time.canceled?.reason);
+  time.canceled?.addEventListener('abort', cancel, { once: true });
+  if (time.canceled?.aborted) cancel();
   let abandoned = false;
   const outcome = await runUntil({ abort, budget, reason: answering.temporal?.deadlineReason ?? deadlineReason }, () =>
     runOperation(request, {

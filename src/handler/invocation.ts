@@ -57,6 +57,8 @@ export interface LambdaContext {
   readonly functionName: string;
   /** Milliseconds until Lambda ends this environment. */
   getRemainingTimeInMillis(): number;
+  /** Fires when the operation that runs was canceled; only where a queue delivers it. */
+  readonly canceled?: AbortSignal;
   /** How a host that is not Lambda replaces this environment after the answer. Lambda's own context has none. */
   retireEnvironment?(): void;
 }

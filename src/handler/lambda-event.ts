@@ -1,5 +1,5 @@
 import { isUtf8 } from 'node:buffer';
-import { splitEndpointPath } from '../nexus/endpoint-path.ts';
+import { type EndpointPath, splitEndpointPath } from '../nexus/endpoint-path.ts';
 import { lowerCased } from '../nexus/headers.ts';
 import type { NexusHttpRequest, NexusHttpResponse } from '../nexus/message.ts';
 import type { ContractQuery, Gateway, LambdaHttpResult, NexusInvocation } from './invocation.ts';
@@ -52,8 +52,7 @@ export function parseLambdaEvent(event: unknown): LambdaRequest {
   }
   if (isHttpEvent(event)) {
     const request = httpRequestOf(event);
-    // A path that has no endpoint in it is left to the parser, whose NOT_FOUND says which paths exist.
-    const { endpoint, path } = splitEndpointPath(request.path) ?? { endpoint: '', path: request.path };
+    const { endpoint, path } = splitEndpointPath(request.path) ?? withoutEndpoint(request.path);
     const gateway = gatewayOf(event);
     return {
       endpoint,
@@ -66,6 +65,11 @@ export function parseLambdaEvent(event: unknown): LambdaRequest {
     'this event is no Nexus request; expected an invocation from the nexus-lambda router or an API Gateway HTTP API or ' +
       `Function URL event of payload format 2.0, got ${describe(event)}`,
   );
+}
+
+/** Left to the parser, whose NOT_FOUND says which paths exist: all of them begin with a slash. */
+function withoutEndpoint(path: string): EndpointPath {
+  return { endpoint: '', path: path.replace(/^\/+/, '') };
 }
 
 function habitsOf(gateway: Gateway | undefined): Pick<LambdaRequest, 'path' | 'addsContentType'> {

@@ -86,13 +86,18 @@ export function createServiceHandler(options: ServiceHandlerOptions): ServiceLam
       const elapsedMs = performance.now() - (invocation?.startedAt ?? performance.now());
       const lambdaMs = context.getRemainingTimeInMillis();
       const incoming = parseLambdaEvent(event);
-      checkAccess(event, incoming.endpoint);
-      const { response, abandoned } = await answer(incoming, { elapsedMs, lambdaMs }, answering);
+      const { response, abandoned } = await answer(
+        incoming,
+        { elapsedMs, lambdaMs, canceled: context.canceled },
+        answering,
+      );
       if (invocation) invocation.abandoned = abandoned;
       return toLambdaResult(response);
     },
     { timeoutEarlyInMillis: 0 },
   );
+  // The first of all middlewares: none that answers by itself may answer whoever may not call.
+  chain.before(({ event }) => checkAccess(event));
   const answerTo = async (error: unknown, event: unknown): Promise<LambdaHttpResult> => {
     const failure = operationFailure(error, 'start', options.temporal);
     // What a middleware threw may come after the deadline: its answer has the way back only.

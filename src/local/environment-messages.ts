@@ -21,6 +21,8 @@ export interface TemporalTarget {
 /** What the server says to an execution environment. */
 export type ServerMessage =
   | { readonly kind: 'invoke'; readonly id: number; readonly invocation: NexusInvocation }
+  /** The operation of this invocation was canceled. */
+  | { readonly kind: 'cancel'; readonly id: number }
   /** Answered with `pong` at once by an event loop that is not blocked. */
   | { readonly kind: 'ping' };
 

@@ -5,9 +5,10 @@ import { inspect } from 'node:util';
 import { parentPort, workerData } from 'node:worker_threads';
 import type { LambdaContext } from '../handler/invocation.ts';
 import { indexServices } from '../handler/services.ts';
+import { DOCTOR_SERVICE } from '../nexus/doctor-contract.ts';
 import { dispatchByService } from './dispatch.ts';
 import type { EnvironmentMessage, EnvironmentSetup, ServerMessage } from './environment-messages.ts';
-import { collectHandlers } from './module-exports.ts';
+import { collectHandlers, type LambdaHandler } from './module-exports.ts';
 import { preferPackagesOf } from './package-resolution.ts';
 import { loadTemporalSide } from './temporal-peers.ts';
 
@@ -39,7 +40,16 @@ async function load() {
   const { createServiceHandler } = await import('../index.ts');
   // Of all services, so that its answer to an unknown one names all.
   const plain = createServiceHandler({ services, ...(temporal === undefined ? {} : { temporal }) });
-  return { handle: dispatchByService(lambdaHandlers, plain), contract: indexServices(services).contract };
+  return {
+    handle: dispatchByService(hasPlain ? lambdaHandlers : withDoctor(lambdaHandlers), plain),
+    contract: indexServices(services).contract,
+  };
+}
+
+/** Where nothing is exported plainly, the Temporal side that a doctor asks about is that of a Lambda handler. */
+function withDoctor(lambdaHandlers: ReadonlyMap<string, LambdaHandler>): ReadonlyMap<string, LambdaHandler> {
+  const [first] = lambdaHandlers.values();
+  return first === undefined ? lambdaHandlers : new Map([...lambdaHandlers, [DOCTOR_SERVICE, first]]);
 }
 
 function sayWhoHasItsOwn(services: readonly string[]): void {
@@ -56,12 +66,16 @@ function defaultExport(module: { readonly default?: unknown }): unknown {
   );
 }
 
-function contextOf(timeoutMs: number): LambdaContext {
+/** What cancels the operations that run, by the ids of their invocations. */
+const cancels = new Map<number, AbortController>();
+
+function contextOf(timeoutMs: number, { signal: canceled }: AbortController): LambdaContext {
   const endsAt = performance.now() + timeoutMs;
   return {
     awsRequestId: randomUUID(),
     functionName: setup.endpoint,
     getRemainingTimeInMillis: () => Math.max(0, Math.round(endsAt - performance.now())),
+    canceled,
     retireEnvironment: () => post({ kind: 'spent' }),
   };
 }
@@ -70,11 +84,17 @@ try {
   const { handle, contract } = await load();
   parentPort?.on('message', async (message: ServerMessage) => {
     if (message.kind === 'ping') return post({ kind: 'pong' });
+    if (message.kind === 'cancel')
+      return cancels.get(message.id)?.abort(new DOMException('the operation was canceled', 'AbortError'));
     const { id, invocation } = message;
+    const cancel = new AbortController();
+    cancels.set(id, cancel);
     try {
-      post({ kind: 'answered', id, result: await handle(invocation, contextOf(invocation.timeoutMs)) });
+      post({ kind: 'answered', id, result: await handle(invocation, contextOf(invocation.timeoutMs, cancel)) });
     } catch (error) {
       post({ kind: 'threw', id, problem: inspect(error) });
+    } finally {
+      cancels.delete(id);
     }
   });
   post({ kind: 'loaded', services: contract });

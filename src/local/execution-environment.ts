@@ -11,7 +11,7 @@ export interface ExecutionEnvironment {
   /** What it serves, once it is loaded. Rejects with a {@link ModuleLoadError}. */
   readonly loaded: Promise<readonly ServiceContract[]>;
   /** Rejects with an InvokeError `crashed` where the environment ends first, and as `late` does. */
-  invoke(invocation: NexusInvocation, late: Promise<never>): Promise<LambdaHttpResult>;
+  invoke(invocation: NexusInvocation, late: Promise<never>, canceled?: AbortSignal): Promise<LambdaHttpResult>;
   /** Resolves as soon as its event loop turns, or the environment has ended. */
   ping(): Promise<void>;
   /** Ends it as soon as the requests under way are answered. */
@@ -108,15 +108,18 @@ export function startEnvironment(setup: EnvironmentSetup, events: EnvironmentEve
 
   return {
     loaded: loaded.promise,
-    async invoke(invocation, late) {
+    async invoke(invocation, late, canceled) {
       if (state === 'ended') throw crashed("the handler's environment has ended");
       const id = ++lastId;
       const answer = Promise.withResolvers<LambdaHttpResult>();
       underWay.set(id, answer);
       send({ kind: 'invoke', id, invocation });
+      const cancel = () => send({ kind: 'cancel', id });
+      canceled?.addEventListener('abort', cancel, { once: true });
       try {
         return await Promise.race([answer.promise, late]);
       } finally {
+        canceled?.removeEventListener('abort', cancel);
         underWay.delete(id);
         void endWhenIdle();
       }

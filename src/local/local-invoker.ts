@@ -64,7 +64,7 @@ export function createLocalInvoker({ target, ...deps }: LocalInvokerDeps): Local
     throw moduleError(problem);
   }
 
-  async function run(invocation: NexusInvocation): Promise<LambdaHttpResult> {
+  async function run(invocation: NexusInvocation, canceled?: AbortSignal): Promise<LambdaHttpResult> {
     const endsAt = performance.now() + invocation.timeoutMs;
     const late = Promise.withResolvers<never>();
     late.promise.catch(() => {}); // it may fire between two of those that wait for it
@@ -73,7 +73,7 @@ export function createLocalInvoker({ target, ...deps }: LocalInvokerDeps): Local
     try {
       environment = await Promise.race([usable(), late.promise]);
       const timeoutMs = Math.max(0, endsAt - performance.now());
-      return await environment.invoke({ ...invocation, timeoutMs }, late.promise);
+      return await environment.invoke({ ...invocation, timeoutMs }, late.promise, canceled);
     } catch (error) {
       if (error instanceof InvokeError && error.reason === 'timeout' && environment) serving.timedOut(environment);
       throw error;
@@ -87,8 +87,8 @@ export function createLocalInvoker({ target, ...deps }: LocalInvokerDeps): Local
       if (serving.serves) return 'serves';
       return loading.size > 0 ? 'loads' : 'refuses';
     },
-    async invoke({ target: { namespace, taskQueue } }, invocation) {
-      if (namespace === target.namespace && taskQueue === target.taskQueue) return run(invocation);
+    async invoke({ target: { namespace, taskQueue } }, invocation, _waitMs, canceled) {
+      if (namespace === target.namespace && taskQueue === target.taskQueue) return run(invocation, canceled);
       throw new InvokeError(
         'no-handler',
         `nothing serves task queue "${taskQueue}" in namespace "${namespace}"; ` +

@@ -47,21 +47,44 @@ export function isSameContract(one: readonly ServiceContract[], other: readonly 
 /**
  * Whether a handler may take over an endpoint: its callers lose no operation, or whoever deploys says that they may. What
  * served last, or before the last change, always may, so that a rollback never fails here. A handler without a service
- * never may.
+ * never may, nor one with two operations that a gateway cannot tell apart.
  */
 export function gateVerdict({ candidate, entry, allowBreakingChange }: GateQuestion): GateVerdict {
   if (candidate.length === 0) {
     const message = 'it serves no service; pass at least one to createServiceHandler({ services: […] })';
     return { passes: false, message, removed: removedOperations(entry?.services ?? [], candidate) };
   }
-  if (entry === undefined || allowBreakingChange) return { passes: true };
-  const removed = removedOperations(entry.services, candidate);
-  if (removed.length === 0 || isSameContract(candidate, entry.previousServices ?? [])) return { passes: true };
+  const { services = [], previousServices = [] } = entry ?? {};
+  if (entry && (isSameContract(candidate, services) || isSameContract(candidate, previousServices)))
+    return { passes: true };
+  const [twins] = indistinguishable(candidate);
+  if (twins !== undefined) {
+    const message = `a gateway hands paths on decoded, where these cannot be told apart: ${listed(twins)}; rename one`;
+    return { passes: false, message, removed: [] };
+  }
+  const removed = removedOperations(services, candidate);
+  if (removed.length === 0 || allowBreakingChange) return { passes: true };
   const operations = removed.length === 1 ? 'an operation' : `${removed.length} operations`;
   const message =
     `it no longer has ${operations} that callers may use: ${listed(removed)}; keep what callers use (to them a ` +
     'renamed operation is a removed one), or set allowBreakingChange of the endpoint for this deploy';
   return { passes: false, message, removed };
+}
+
+/**
+ * Operations that have one path once it is decoded, such as `c` of service `a/b` and `b/c` of service `a`. Each is named by
+ * its escaped path.
+ */
+function indistinguishable(contract: readonly ServiceContract[]): string[][] {
+  const byPath = new Map<string, string[]>();
+  for (const { name, operations } of contract) {
+    for (const operation of operations) {
+      const path = `${name}/${operation}`;
+      const escaped = `${encodeURIComponent(name)}/${encodeURIComponent(operation)}`;
+      byPath.set(path, [...(byPath.get(path) ?? []), escaped]);
+    }
+  }
+  return [...byPath.values()].filter((paths) => paths.length > 1);
 }
 
 function isPartOf(part: readonly ServiceContract[], whole: readonly ServiceContract[]): boolean {

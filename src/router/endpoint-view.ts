@@ -27,28 +27,37 @@ export interface EndpointView {
   get(name: string): Promise<Endpoint | undefined>;
   /** What is stored now, for a decision that a view of some seconds ago must not make. Rejects where it cannot be read. */
   getLatest(name: string): Promise<Endpoint | undefined>;
-  /** Waits a moment for reads under way, then gives them up. To be called before the environment may be frozen. */
-  settle(): Promise<void>;
+  /**
+   * Waits a moment for reads under way, `withinMs` at most, then gives them up: `get` goes on with what was read last. To
+   * be called before the environment may be frozen.
+   */
+  settle(withinMs?: number): Promise<void>;
 }
 
 export interface EndpointViewDeps {
   readonly registry: Pick<EndpointRegistry, 'get'>;
   readonly clock: Clock;
-  /** Told of reads that failed while an older view served. */
+  /** Told, once for each, of reads that failed while there was an older view. */
   readonly onStale: (name: string, error: unknown) => void;
 }
 
 interface Seen {
   readonly endpoint: Endpoint;
   readonly readAt: number;
-  /** No read before this time: the last one failed. */
-  readonly notBefore: number;
+  /** When a read failed, of those since. */
+  readonly failedAt?: number;
 }
 
 /** Makes a view that has seen nothing yet. It holds what exists only, so callers cannot make it grow. */
 export function createEndpointView({ registry, clock, onStale }: EndpointViewDeps): EndpointView {
   const seen = new Map<string, Seen>();
   const reading = new Map<string, { readonly done: Promise<Endpoint | undefined>; readonly abort: AbortController }>();
+
+  /** A clock that was set back must neither keep a view fresh nor put off a read. */
+  function since(time = Number.NEGATIVE_INFINITY): number {
+    const elapsedMs = clock.now() - time;
+    return elapsedMs < 0 ? Number.POSITIVE_INFINITY : elapsedMs;
+  }
 
   function read(name: string): Promise<Endpoint | undefined> {
     const running = reading.get(name);
@@ -58,11 +67,21 @@ export function createEndpointView({ registry, clock, onStale }: EndpointViewDep
     const timer = setTimeout(() => abort.abort(new Error(`no answer within ${READ_MS} ms`)), READ_MS);
     const done = registry
       .get(name, abort.signal)
-      .then((endpoint) => {
-        if (endpoint === undefined) seen.delete(name);
-        else seen.set(name, { endpoint, readAt: startedAt, notBefore: 0 });
-        return endpoint;
-      })
+      .then(
+        (endpoint) => {
+          if (endpoint === undefined) seen.delete(name);
+          else seen.set(name, { endpoint, readAt: startedAt });
+          return endpoint;
+        },
+        (error: unknown) => {
+          const last = seen.get(name);
+          if (last !== undefined) {
+            seen.set(name, { ...last, failedAt: clock.now() });
+            onStale(name, error);
+          }
+          throw error;
+        },
+      )
       .finally(() => {
         clearTimeout(timer);
         reading.delete(name);
@@ -71,34 +90,25 @@ export function createEndpointView({ registry, clock, onStale }: EndpointViewDep
     return done;
   }
 
-  /** The last view where the read fails. */
-  async function readAgain(name: string, last: Seen): Promise<Endpoint | undefined> {
-    try {
-      return await read(name);
-    } catch (error) {
-      seen.set(name, { ...last, notBefore: clock.now() + RETRY_AFTER_MS });
-      onStale(name, error);
-      return last.endpoint;
-    }
-  }
-
   return {
     async get(name) {
       const last = seen.get(name);
       if (last === undefined) return read(name);
-      const now = clock.now();
-      const ageMs = now - last.readAt;
-      if (ageMs < SOFT_AGE_MS || now < last.notBefore) return last.endpoint;
-      const again = readAgain(name, last);
+      const ageMs = since(last.readAt);
+      if (ageMs < SOFT_AGE_MS || since(last.failedAt) < RETRY_AFTER_MS) return last.endpoint;
+      const again = read(name).catch(() => last.endpoint);
       return ageMs < HARD_AGE_MS ? last.endpoint : again;
     },
     getLatest: read,
-    async settle() {
+    async settle(withinMs = SETTLE_MS) {
       if (reading.size === 0) return;
       const running = [...reading.values()];
-      const timer = setTimeout(() => {
-        for (const { abort } of running) abort.abort(new Error(`no answer within ${SETTLE_MS} ms`));
-      }, SETTLE_MS);
+      const within = withinMs < SETTLE_MS ? 'the time of the request' : `${SETTLE_MS} ms`;
+      const giveUp = () => {
+        for (const { abort } of running) abort.abort(new Error(`no answer within ${within}`));
+      };
+      const timer = setTimeout(giveUp, Math.min(SETTLE_MS, withinMs));
+      if (withinMs <= 0) giveUp(); // a timer of 0 ms takes one
       await Promise.allSettled(running.map(({ done }) => done));
       clearTimeout(timer);
     },

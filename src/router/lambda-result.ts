@@ -10,7 +10,7 @@ const FRAMING = new Set(['connection', 'content-length', 'date', 'keep-alive', '
  * answer of another shape, as a middleware of the handler may make one.
  */
 export function toHttpResponse(answer: LambdaHttpResult): NexusHttpResponse {
-  const problem = findProblem(answer);
+  const problem = resultProblem(answer);
   if (problem !== undefined) {
     throw new InvokeError(
       'bad-answer',
@@ -28,7 +28,8 @@ export function toHttpResponse(answer: LambdaHttpResult): NexusHttpResponse {
   };
 }
 
-function findProblem(answer: unknown): string | undefined {
+/** What keeps a handler's answer from being an HTTP response; `undefined` where it is one. */
+export function resultProblem(answer: unknown): string | undefined {
   if (typeof answer !== 'object' || answer === null)
     return `expected an object, got ${answer === null ? 'null' : typeof answer}`;
   const { statusCode, headers = {}, body = '' } = answer as Record<string, unknown>;

@@ -56,8 +56,15 @@ export interface Invoker {
   /**
    * Fails with `InvokeError` where the handler gave no answer: nothing serves the endpoint's target, it crashed, its
    * module does not load, or `waitMs` is over.
+   *
+   * @param canceled fires when the operation was canceled; a function on Lambda cannot be told
    */
-  invoke(endpoint: Endpoint, invocation: NexusInvocation, waitMs: number): Promise<LambdaHttpResult>;
+  invoke(
+    endpoint: Endpoint,
+    invocation: NexusInvocation,
+    waitMs: number,
+    canceled?: AbortSignal,
+  ): Promise<LambdaHttpResult>;
 }
 
 /** Time, so that tests can move it. */

@@ -1,11 +1,12 @@
 import { HandlerError } from 'nexus-rpc';
+import type { Gateway } from '../handler/invocation.ts';
 import { splitEndpointPath } from '../nexus/endpoint-path.ts';
 
 /** A request's path, taken apart at the endpoint. */
 export interface Route {
   /** Decoded. */
   readonly endpoint: string;
-  /** Below the endpoint's base URL, still escaped, with its leading slash; `/` for the base URL itself. */
+  /** Below the endpoint's base URL, as it came, with its leading slash; `/` for the base URL itself. */
   readonly path: string;
 }
 
@@ -22,12 +23,15 @@ export function endpointPath(endpoint: string): string {
  * Takes `/nexus/endpoints/{endpoint}/services/{rest}` apart, with or without a prefix in front of it, such as the
  * `/basic` of a route or the mapping of a custom domain. Fails with NOT_FOUND for any other path, and with BAD_REQUEST
  * where the endpoint's name is not well escaped.
+ *
+ * @param gateway what the path came through, if anything. It matched the path against policies and routes, so that the
+ *   name is taken as it is then: another one must not come out of it.
  */
-export function parseRoute(path: string): Route {
+export function parseRoute(path: string, gateway?: Gateway): Route {
   const split = splitEndpointPath(path);
   if (split === undefined)
     throw new HandlerError('NOT_FOUND', `nothing is at "${excerpt(path)}"; there is ${KNOWN_PATHS}`);
-  return { endpoint: decodeEndpoint(split.endpoint), path: split.path };
+  return gateway === undefined ? { ...split, endpoint: decodeEndpoint(split.endpoint) } : split;
 }
 
 function decodeEndpoint(segment: string): string {

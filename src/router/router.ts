@@ -7,7 +7,7 @@ import { withoutCredentials } from '../nexus/headers.ts';
 import type { NexusHttpRequest, NexusHttpResponse } from '../nexus/message.ts';
 import { MAX_BODY_BYTES, MAX_HEADER_BYTES } from '../nexus/request.ts';
 import { formatFailureResponse } from '../nexus/response.ts';
-import { deliveryTimes } from './delivery-times.ts';
+import { type DeliveryTimes, deliveryTimes } from './delivery-times.ts';
 import type { EndpointView } from './endpoint-view.ts';
 import { InvokeError, type InvokeErrorReason } from './errors.ts';
 import { toHttpResponse } from './lambda-result.ts';
@@ -19,6 +19,9 @@ export const MAX_TIMEOUT_MS = HTTP_API_TIMEOUT_MS;
 
 /** How many endpoints the answer to an unknown name lists; beyond it a list helps nobody. */
 const MAX_NAMES_LISTED = 50;
+
+/** A look-up of an endpoint takes at most this part of what is left of the caller's time. */
+const LOOK_UP_SHARE = 0.5;
 
 /** What a router is made of. */
 export interface RouterDeps {
@@ -49,14 +52,12 @@ export type Router = (request: NexusHttpRequest, caller: Caller) => Promise<Nexu
 
 /** Makes the router of these endpoints. A handler gets what is left of `Request-Timeout`, 30 s at most. */
 export function createRouter({ endpoints, invoker, clock, endpointNames }: RouterDeps): Router {
-  async function deliver(request: NexusHttpRequest, caller: Caller): Promise<NexusHttpResponse> {
-    const startedAt = clock.now();
+  async function deliver(request: NexusHttpRequest, caller: Caller, leftMs: () => number): Promise<NexusHttpResponse> {
     refuseOversize(request);
-    const route = parseRoute(request.path);
+    const route = parseRoute(request.path, caller.gateway);
     const headers = withoutCredentials(request.headers);
-    const endpoint = await findEndpoint(route.endpoint, caller.principal);
-    const leftMs = timeoutOf(headers, caller) - (clock.now() - startedAt);
-    const { handlerMs, waitMs } = caller.gateway ? deliveryTimes(leftMs) : unshared(leftMs);
+    const endpoint = await findEndpoint(route.endpoint, caller.principal, leftMs);
+    const { handlerMs, waitMs } = timesOf(leftMs(), caller);
     const invocation: NexusInvocation = {
       nexusInvocation: 1,
       endpoint: endpoint.name,
@@ -74,14 +75,24 @@ export function createRouter({ endpoints, invoker, clock, endpointNames }: Route
     return toHttpResponse(await invoker.invoke(endpoint, invocation, waitMs));
   }
 
-  async function findEndpoint(name: string, principal: string): Promise<Endpoint> {
-    const endpoint = await endpoints.get(name);
+  async function findEndpoint(name: string, principal: string, leftMs: () => number): Promise<Endpoint> {
+    const endpoint = await inTime(endpoints.get(name), leftMs());
     if (endpoint === undefined) throw new HandlerError('NOT_FOUND', `no endpoint is named "${name}"${await others()}`);
     if (mayCall(principal, endpoint.callers)) return endpoint;
     // A denial ends the caller's operation for good: it must not come from before the caller was let in.
-    const latest = await endpoints.getLatest(name);
+    const latest = await inTime(endpoints.getLatest(name), leftMs());
     if (latest !== undefined && mayCall(principal, latest.callers)) return latest;
     throw notAmongCallers(principal, name);
+  }
+
+  /** A registry that does not answer must leave time for the answer, and where an older view serves, for the handler. */
+  async function inTime<T>(lookUp: Promise<T>, leftMs: number): Promise<T> {
+    const timer = setTimeout(() => void endpoints.settle(0), Math.max(0, leftMs * LOOK_UP_SHARE));
+    try {
+      return await lookUp;
+    } finally {
+      clearTimeout(timer);
+    }
   }
 
   async function others(): Promise<string> {
@@ -93,20 +104,27 @@ export function createRouter({ endpoints, invoker, clock, endpointNames }: Route
   }
 
   return async (request, caller) => {
+    const startedAt = clock.now();
+    const elapsedMs = () => clock.now() - startedAt;
+    const timeoutMs = timeoutOf(request.headers, caller);
     try {
-      return await deliver(request, caller);
+      return await deliver(request, caller, () => timeoutMs - elapsedMs());
     } catch (error) {
       if (error instanceof HandlerError) return failureResponse(error.type, error.message, request);
       if (error instanceof InvokeError) return invokeFailure(error, request);
       throw error;
     } finally {
-      await endpoints.settle();
+      await endpoints.settle(Math.max(0, timesOf(timeoutMs, caller).waitMs - elapsedMs()));
     }
   };
 }
 
+function timesOf(leftMs: number, { gateway }: Caller): DeliveryTimes {
+  return gateway ? deliveryTimes(leftMs) : unshared(leftMs);
+}
+
 /** In one process the handler is there at once, and its own reserve is all that is needed. */
-function unshared(leftMs: number) {
+function unshared(leftMs: number): DeliveryTimes {
   const ms = Math.max(0, leftMs);
   return { handlerMs: ms, waitMs: ms };
 }

@@ -60,7 +60,7 @@ export function settingsProblems(settings: EndpointSettings): string[] {
     } else if (value !== undefined && !isInRange(value, setting)) {
       const { min, max, whole, unit } = setting;
       problems.push(
-        `${name} is ${JSON.stringify(value)}; it takes ${whole ? 'a whole number' : 'a number'} from ${min} to ${max} (${unit})`,
+        `${name} is ${show(value)}; it takes ${whole ? 'a whole number' : 'a number'} from ${min} to ${max} (${unit})`,
       );
     }
   }
@@ -78,4 +78,9 @@ export function settingsProblems(settings: EndpointSettings): string[] {
 
 function isInRange(value: unknown, { min, max, whole }: Setting): boolean {
   return typeof value === 'number' && value >= min && value <= max && (!whole || Number.isInteger(value));
+}
+
+/** JSON has neither NaN nor Infinity. */
+function show(value: unknown): string {
+  return typeof value === 'number' || typeof value === 'bigint' ? String(value) : JSON.stringify(value);
 }

@@ -18,6 +18,27 @@ export interface ConnectOptions {
 /** An API key, or a client certificate. */
 export type TemporalCredentials = Pick<ConnectionOptions, 'apiKey' | 'tls'>;
 
+/**
+ * The options with what was fetched, which wins. TLS settings are joined member by member, so that what the code says of
+ * the server is not lost beside a secret that holds an API key alone.
+ *
+ * @throws Error for an API key that cannot be sent; gRPC's own error would quote it.
+ */
+export function withCredentials<T extends ConnectionOptions>(options: T, credentials: TemporalCredentials = {}): T {
+  const { apiKey = options.apiKey, tls = options.tls } = credentials;
+  if (typeof apiKey === 'string' && !/^[!-~]*$/.test(apiKey)) {
+    throw new Error(
+      'the API key for Temporal has a character that is in no API key, such as a line break; take it off where the key is set',
+    );
+  }
+  const own = typeof options.tls === 'object' ? options.tls : {};
+  return {
+    ...options,
+    ...(apiKey !== undefined && { apiKey }),
+    ...(tls !== undefined && { tls: typeof tls === 'object' && tls !== null ? { ...own, ...tls } : tls }),
+  };
+}
+
 /** How to reach Temporal, complete. */
 export interface ConnectConfig {
   readonly namespace: string;

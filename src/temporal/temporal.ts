@@ -48,7 +48,13 @@ export function temporal(options: TemporalOptions = {}): TemporalSide {
     diagnostics: temporalDiagnostics(config, options.credentials),
     run: async (scope, handler) =>
       runInHandlerContext(
-        { ...scope, client: await client(), namespace, taskQueue, metricMeter: options.metricMeter ?? noopMetricMeter },
+        {
+          ...scope,
+          client: await client(scope.logger),
+          namespace,
+          taskQueue,
+          metricMeter: options.metricMeter ?? noopMetricMeter,
+        },
         handler,
       ),
   };

@@ -107,9 +107,14 @@ describe('a gateway', () => {
   });
 
   it('offers a Function URL to those who sign with IAM', () => {
-    const { gateway, template } = deployGateway({ functionUrl: true });
+    const { stack, gateway, template } = deployGateway({ functionUrl: true });
     template.hasResourceProperties('AWS::Lambda::Url', { AuthType: 'AWS_IAM' });
-    expect(gateway.functionUrl).toBeDefined();
+    // What CloudFormation knows of it ends with a slash; the host is between the second and the third.
+    const [url] = Object.keys(template.findResources('AWS::Lambda::Url'));
+    const split = { 'Fn::Split': ['/', { 'Fn::GetAtt': [url, 'FunctionUrl'] }] };
+    expect(stack.resolve(gateway.functionUrl)).toEqual({
+      'Fn::Join': ['', ['https://', { 'Fn::Select': [2, split] }]],
+    });
     deployGateway().template.resourceCountIs('AWS::Lambda::Url', 0);
   });
 
@@ -127,9 +132,10 @@ describe('a gateway', () => {
       Action: 'dynamodb:Query',
       Resource: { 'Fn::GetAtt': [idOf('AWS::DynamoDB::GlobalTable'), 'Arn'] },
     });
-    expect(statements.get('InvokeHandler')).toMatchObject({
+    template.hasResourceProperties('AWS::Lambda::Permission', {
       Action: 'lambda:InvokeFunction',
-      Resource: { Ref: idOf('AWS::Lambda::Alias') },
+      FunctionName: { Ref: idOf('AWS::Lambda::Alias') },
+      Principal: { 'Fn::GetAtt': [Match.stringLikeRegexp('^NexusRouterRole'), 'Arn'] },
     });
   });
 
@@ -242,6 +248,16 @@ describe('an endpoint', () => {
     Template.fromStack(stack).resourceCountIs('AWS::SQS::Queue', 4);
   });
 
+  it('that shares its handler with another needs no second right to ask it', () => {
+    const { stack, gateway } = withSecret();
+    const handler = createHandler(stack);
+    gateway.addEndpoint('orders', { taskQueue: 'shop', handler });
+    gateway.addEndpoint('returns', { taskQueue: 'shop', handler });
+    gateway.addEndpoint('billing', { taskQueue: 'billing', handler: createHandler(stack, 'Billing') });
+    const statements = [...statementsOf(Template.fromStack(stack)).keys()];
+    expect(statements.filter((sid) => sid?.startsWith('Ask'))).toEqual(['AskHandlerOforders', 'AskHandlerOfbilling']);
+  });
+
   it('fails when its task queue has another handler already', () => {
     const { stack, gateway } = withSecret();
     gateway.addEndpoint('orders', { taskQueue: 'shop', handler: createHandler(stack) });
@@ -284,8 +300,10 @@ describe('an endpoint', () => {
     const template = Template.fromStack(team);
     template.resourceCountIs('Custom::NexusEndpoint', 1);
     template.resourceCountIs('AWS::SQS::Queue', 2);
-    // The team's stack gives the platform's router its right, so neither waits for the other.
-    expect((statementsOf(template) as Map<string, Statement>).get('InvokeHandler')).toBeDefined();
+    // The team's stack gives the platform's router its right, so the platform waits for no team.
+    template.hasResourceProperties('AWS::Lambda::Permission', {
+      Principal: { 'Fn::ImportValue': Match.stringLikeRegexp('NexusRouterRole') },
+    });
     expect(platform.dependencies).toEqual([]);
   });
 
@@ -307,9 +325,9 @@ describe('an endpoint', () => {
       'https://abc.execute-api.eu-west-1.amazonaws.com/basic/nexus/endpoints/orders/services',
     );
     const template = Template.fromStack(stack);
-    template.hasResourceProperties('AWS::IAM::Policy', {
-      Roles: ['router'],
-      PolicyDocument: { Statement: [Match.objectLike({ Sid: 'InvokeHandler' })] },
+    template.hasResourceProperties('AWS::Lambda::Permission', {
+      Action: 'lambda:InvokeFunction',
+      Principal: 'arn:aws:iam::111111111111:role/router',
     });
     expect(entryOf(template)?.tableName).toBe('endpoints');
   });
@@ -323,7 +341,12 @@ describe('an endpoint', () => {
       'arn:aws:lambda:eu-west-1:222222222222:function:orders:live',
     );
     gateway.addEndpoint('orders', { taskQueue: 'q', handler });
-    const outputs = Object.values(Template.fromStack(stack).findOutputs('*'));
+    const template = Template.fromStack(stack);
+    // Across accounts both sides have to allow it; ours can be written here.
+    expect((statementsOf(template) as Map<string, Statement>).get('InvokeHandler')).toMatchObject({
+      Resource: 'arn:aws:lambda:eu-west-1:222222222222:function:orders:live',
+    });
+    const outputs = Object.values(template.findOutputs('*'));
     const grants = outputs.filter(({ Value }) => JSON.stringify(Value).includes('aws lambda add-permission'));
     // The router, which calls it, and the deploy, which asks for its contract.
     expect(grants.map(({ Description }) => Description)).toEqual([

@@ -23,6 +23,15 @@ export function describeEndpointRegistry(
     services: [{ name: 'orders', operations: ['place', 'cancel order'] }],
   };
 
+  const deployed: EndpointSpec = {
+    ...spec,
+    previousServices: [{ name: 'orders', operations: [] }],
+    callers: ['basic:shop', 'iam:*'],
+    functionArn: 'arn:aws:lambda:eu-west-1:111122223333:function:Shop:live',
+    owner: 'arn:aws:cloudformation:eu-west-1:111122223333:stack/Shop#Entry',
+    settings: { requestsPerSecond: 0.5, burst: 3, retryMaxMs: 86_400_000 },
+  };
+
   async function setUp() {
     const clock = new ManualClock();
     return { clock, registry: await open(clock) };
@@ -43,10 +52,51 @@ export function describeEndpointRegistry(
       expect(await registry.get('shop')).not.toHaveProperty('description');
     });
 
+    it('returns what a deploy says of an endpoint, after its creation and after a change', async () => {
+      const { registry } = await setUp();
+      const { version: _, createdAt, lastModifiedAt: __, ...created } = await registry.create(deployed);
+      expect(created).toEqual(deployed);
+      expect(await registry.get('shop')).toEqual({ ...deployed, version: 1, createdAt, lastModifiedAt: createdAt });
+      const changed: EndpointSpec = { ...deployed, previousServices: [], callers: [], settings: {}, description: '' };
+      const updated = await registry.update(changed, 1);
+      expect(updated).toEqual({ ...changed, version: 2, createdAt, lastModifiedAt: createdAt });
+      expect(await registry.get('shop')).toEqual(updated);
+      expect(await registry.list()).toEqual([updated]);
+    });
+
+    it.each(['description', 'previousServices', 'callers', 'functionArn', 'owner', 'settings'] as const)(
+      'forgets the %s that an update leaves out, or gives as undefined',
+      async (member) => {
+        const { registry } = await setUp();
+        const { [member]: _, ...without } = deployed;
+        await registry.create(deployed);
+        expect(await registry.update(without, 1)).not.toHaveProperty(member);
+        expect(await registry.get('shop')).not.toHaveProperty(member);
+        await registry.update(deployed, 2);
+        await registry.update({ ...deployed, [member]: undefined }, 3);
+        expect(await registry.get('shop')).toMatchObject({ ...without, version: 4 });
+        expect(await registry.get('shop')).not.toHaveProperty(member);
+      },
+    );
+
+    it('keeps names of services and operations as they are', async () => {
+      const { registry } = await setUp();
+      const operations = ['__proto__', 'constructor', 'a/b', 'größe', '价格', ' ', '\n'];
+      const services = [{ name: '__proto__', operations }];
+      await registry.create({ ...spec, services });
+      expect((await registry.get('shop'))?.services).toEqual(services);
+    });
+
     it('returns undefined for a name that is not there', async () => {
       const { registry } = await setUp();
       expect(await registry.get('shop')).toBeUndefined();
       expect(await registry.get('__proto__')).toBeUndefined();
+    });
+
+    it('returns undefined for what cannot be a name, however long', async () => {
+      const { registry } = await setUp();
+      expect(await registry.get('')).toBeUndefined();
+      expect(await registry.get('x'.repeat(10_000))).toBeUndefined();
     });
 
     it('tells names apart by case', async () => {
@@ -79,18 +129,45 @@ export function describeEndpointRegistry(
       expect(await registry.get('shop')).toEqual(updated);
     });
 
-    it.each([0, 2, 1.5])('fails when version %s is updated or deleted where 1 is stored', async (version) => {
-      const { registry } = await setUp();
-      await registry.create(spec);
-      await expect(registry.update(spec, version)).rejects.toThrow(EndpointVersionError);
-      await expect(registry.delete('shop', version)).rejects.toThrow(EndpointVersionError);
-      expect(await registry.get('shop')).toMatchObject({ version: 1 });
-    });
+    it.each([0, 2, 1.5, -1, Number.NaN, Number.POSITIVE_INFINITY, 1e300])(
+      'fails when version %s is updated or deleted where 1 is stored',
+      async (version) => {
+        const { registry } = await setUp();
+        await registry.create(spec);
+        await expect(registry.update(spec, version)).rejects.toThrow(EndpointVersionError);
+        await expect(registry.delete('shop', version)).rejects.toThrow(EndpointVersionError);
+        expect(await registry.get('shop')).toMatchObject({ version: 1 });
+      },
+    );
 
     it('fails when what is not there is updated or deleted', async () => {
       const { registry } = await setUp();
       await expect(registry.update(spec, 1)).rejects.toThrow(EndpointNotFoundError);
       await expect(registry.delete('shop', 1)).rejects.toThrow(EndpointNotFoundError);
+      await expect(registry.delete('', 1)).rejects.toThrow(EndpointNotFoundError);
+      await expect(registry.delete('x'.repeat(10_000), 1)).rejects.toThrow(EndpointNotFoundError);
+    });
+
+    it('says which version is stored where another was given', async () => {
+      const { registry } = await setUp();
+      await registry.create(spec);
+      await registry.update(spec, 1);
+      await expect(registry.update(spec, 1)).rejects.toMatchObject({ endpoint: 'shop', given: 1, stored: 2 });
+      await expect(registry.delete('shop', 3)).rejects.toMatchObject({ endpoint: 'shop', given: 3, stored: 2 });
+    });
+
+    it('fails when a change cannot be stored, and keeps what was', async () => {
+      const { registry } = await setUp();
+      await registry.create(deployed);
+      const wrong = [
+        { callers: ['basic:*'] },
+        { settings: { burst: 0 } },
+        { target: { namespace: '', taskQueue: 'q' } },
+      ];
+      for (const members of wrong) {
+        await expect(registry.update({ ...deployed, ...members }, 1)).rejects.toThrow(TypeError);
+      }
+      expect(await registry.get('shop')).toMatchObject({ ...deployed, version: 1 });
     });
 
     it('lets one of several concurrent updates of a version win', async () => {

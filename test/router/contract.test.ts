@@ -12,6 +12,11 @@ const services: fc.Arbitrary<ServiceContract[]> = fc.uniqueArray(
   { selector: (service) => service.name, maxLength: 4 },
 );
 const someServices = services.filter((contract) => contract.length > 0);
+/** With no two operations that look like one as text: those are refused. */
+const clearServices = someServices.filter((contract) => {
+  const paths = contract.flatMap((service) => service.operations.map((one) => `${service.name}/${one}`));
+  return new Set(paths).size === paths.length;
+});
 
 /** The same contract with its services and operations in another order. */
 function reordered(contract: Contract): fc.Arbitrary<ServiceContract[]> {
@@ -26,6 +31,14 @@ const twiceInAnyOrder = someServices.chain((contract) => fc.tuple(fc.constant(co
 /** Every pair of names, which no other pair is the same text as. */
 function pairs(contract: Contract): Set<string> {
   return new Set(contract.flatMap((service) => service.operations.map((one) => JSON.stringify([service.name, one]))));
+}
+
+function names(contract: Contract): Set<string> {
+  return new Set(contract.map((service) => service.name));
+}
+
+function without(all: ReadonlySet<string>, others: ReadonlySet<string>): string[] {
+  return [...all].filter((one) => !others.has(one));
 }
 
 const shop: Contract = [
@@ -55,7 +68,7 @@ describe('removedOperations', () => {
   it('counts each operation of one and not of the other, and no other', () => {
     fc.assert(
       fc.property(services, services, (recorded, candidate) => {
-        expect(removedOperations(recorded, candidate)).toHaveLength(pairs(recorded).difference(pairs(candidate)).size);
+        expect(removedOperations(recorded, candidate)).toHaveLength(without(pairs(recorded), pairs(candidate)).length);
       }),
     );
   });
@@ -69,11 +82,11 @@ describe('isSameContract', () => {
   it('is false where a service or an operation is in one only', () => {
     fc.assert(
       fc.property(services, services, (one, other) => {
-        const names = (contract: Contract) => new Set(contract.map((service) => service.name));
-        fc.pre(
-          pairs(one).symmetricDifference(pairs(other)).size > 0 ||
-            names(one).symmetricDifference(names(other)).size > 0,
-        );
+        const inOneOnly = [names, pairs].flatMap((parts) => [
+          ...without(parts(one), parts(other)),
+          ...without(parts(other), parts(one)),
+        ]);
+        fc.pre(inOneOnly.length > 0);
         expect(isSameContract(one, other)).toBe(false);
       }),
     );
@@ -85,7 +98,7 @@ describe('gateVerdict', () => {
 
   it('lets the first handler of an endpoint pass', () => {
     fc.assert(
-      fc.property(someServices, (candidate) => {
+      fc.property(clearServices, (candidate) => {
         expect(gateVerdict({ candidate, entry: undefined, allowBreakingChange })).toEqual({ passes: true });
       }),
     );
@@ -103,7 +116,7 @@ describe('gateVerdict', () => {
 
   it('lets operations disappear only where that is allowed', () => {
     fc.assert(
-      fc.property(someServices, services, fc.option(services, { nil: undefined }), (candidate, recorded, previous) => {
+      fc.property(clearServices, services, fc.option(services, { nil: undefined }), (candidate, recorded, previous) => {
         const entry = { services: recorded, ...(previous && { previousServices: previous }) };
         const removed = removedOperations(recorded, candidate);
         fc.pre(removed.length > 0 && !isSameContract(candidate, previous ?? []));
@@ -115,7 +128,7 @@ describe('gateVerdict', () => {
 
   it('lets operations be added', () => {
     fc.assert(
-      fc.property(someServices, services, (candidate, other) => {
+      fc.property(clearServices, services, (candidate, other) => {
         const kept = candidate.map((service) => ({ ...service, operations: service.operations.slice(1) }));
         const entry = { services: kept, previousServices: other };
         expect(gateVerdict({ candidate, entry, allowBreakingChange }).passes).toBe(true);
@@ -156,5 +169,17 @@ describe('gateVerdict', () => {
     expect(losing(many)).toMatch(/^it no longer has 1000 operations .*, "s\/op19" and 980 more; keep /);
     expect(losing(many.map((operation) => `${operation}${'界'.repeat(300)}`))).toMatch(/" and 99\d more; keep /);
     expect(Buffer.byteLength(losing(many.map((one) => `${one}${'界'.repeat(300)}`)))).toBeLessThan(1_200);
+  });
+});
+
+it('refuses operations that a gateway which decodes paths cannot tell apart, whatever is allowed', () => {
+  const candidate = [
+    { name: 'a/b', operations: ['c', 'd'] },
+    { name: 'a', operations: ['b/c'] },
+  ];
+  const verdict = gateVerdict({ candidate, entry: undefined, allowBreakingChange: true });
+  expect(verdict).toMatchObject({
+    passes: false,
+    message: expect.stringContaining('"a%2Fb/c", "a/b%2Fc"; rename one'),
   });
 });

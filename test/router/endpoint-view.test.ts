@@ -1,7 +1,11 @@
 import fc from 'fast-check';
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
-import { createEndpointView, HARD_AGE_MS, SOFT_AGE_MS } from '../../src/router/endpoint-view.ts';
+import { createEndpointView } from '../../src/router/endpoint-view.ts';
 import type { Endpoint } from '../../src/router/ports.ts';
+
+/** From when on an endpoint is read again beside a request, and from when on before it is used. */
+const SOFT_AGE_MS = 5_000;
+const HARD_AGE_MS = 30_000;
 
 /** How long a request waits for a read, how long an answer does, and how long a read that failed is not repeated. */
 const READ_MS = 2_000;
@@ -87,6 +91,7 @@ function setUp() {
 
 it('reads an endpoint once, for all requests of the next five seconds', async () => {
   const { versionNow, registry, reads } = setUp();
+  expect(await versionNow()).toBe(1);
   expect(await versionNow()).toBe(1);
   registry.put('shop');
   await vi.advanceTimersByTimeAsync(SOFT_AGE_MS - 1);
@@ -302,6 +307,39 @@ it('settle gives reads that hang up after 300 ms, leaves no timer behind, and th
   expect(reads()).toHaveLength(4);
 });
 
+it.each([
+  [1, 1],
+  [100, 100],
+  [SETTLE_MS, SETTLE_MS],
+  [10_000, SETTLE_MS],
+])('settle with %d ms left gives reads that hang up after %d', async (withinMs, waitMs) => {
+  const { view, versionNow, registry, stale } = setUp();
+  await versionNow();
+  registry.state = 'hangs';
+  await vi.advanceTimersByTimeAsync(SOFT_AGE_MS);
+  await versionNow();
+  const startedAt = Date.now();
+  let settledAt = Number.NaN;
+  view.settle(withinMs).then(() => {
+    settledAt = Date.now();
+  });
+  await vi.advanceTimersByTimeAsync(SETTLE_MS);
+  expect(settledAt - startedAt).toBe(waitMs);
+  expect(stale).toEqual([{ name: 'shop', message: expect.stringMatching(/^no answer within /) }]);
+  expect(await versionNow()).toBe(1);
+});
+
+it.each([0, -5])('settle with %d ms left gives reads up at once', async (withinMs) => {
+  const { view, versionNow, registry, stale } = setUp();
+  await versionNow();
+  registry.state = 'hangs';
+  await vi.advanceTimersByTimeAsync(SOFT_AGE_MS);
+  await versionNow();
+  await view.settle(withinMs);
+  expect(stale).toHaveLength(1);
+  expect(vi.getTimerCount()).toBe(0);
+});
+
 it('leaves no timer behind, whether the registry answers, fails or hangs', async () => {
   const { view, registry } = setUp();
   for (const state of ['answers', 'fails', 'hangs'] as const) {
@@ -317,7 +355,7 @@ type Step =
   | { readonly kind: 'get' | 'getLatest' | 'put' | 'delete'; readonly name: string }
   | { readonly kind: 'pass'; readonly ms: number }
   | { readonly kind: 'registry'; readonly state: FakeRegistry['state']; readonly readMs: number }
-  | { readonly kind: 'settle' };
+  | { readonly kind: 'settle'; readonly withinMs: number };
 
 const name = fc.constantFrom('shop', 'bank');
 const step: fc.Arbitrary<Step> = fc.oneof(
@@ -329,7 +367,7 @@ const step: fc.Arbitrary<Step> = fc.oneof(
     state: fc.constantFrom('answers', 'answers', 'fails', 'hangs'),
     readMs: fc.integer({ min: 0, max: READ_MS - 1 }),
   }),
-  fc.record({ kind: fc.constant('settle') }),
+  fc.record({ kind: fc.constant('settle'), withinMs: fc.integer({ min: 0, max: 400 }) }),
 ) as fc.Arbitrary<Step>;
 
 interface Served {
@@ -377,7 +415,7 @@ async function take(steps: readonly Step[]) {
         registry.readMs = taken.readMs;
         break;
       case 'settle':
-        open.push(view.settle());
+        open.push(view.settle(taken.withinMs));
     }
     await vi.advanceTimersByTimeAsync(0);
   }
@@ -394,7 +432,9 @@ it('serves nothing older than 30 s while the registry answers, and rejects for n
         const before = reads.filter((read) => read.name === name && read.endedAt !== undefined && read.endedAt <= at);
         const lastAnswer = before.findLast(({ outcome }) => outcome !== 'failed');
         if (error !== undefined) expect(lastAnswer?.outcome).not.toBe('found');
-        const failedLately = before.some((read) => read.outcome === 'failed' && at - (read.endedAt ?? 0) < RETRY_AFTER_MS);
+        const failedLately = before.some(
+          (read) => read.outcome === 'failed' && at - (read.endedAt ?? 0) < RETRY_AFTER_MS,
+        );
         if (endpoint !== undefined && !failedLately) {
           expect(at - (goneAt.get(endpoint) ?? at)).toBeLessThan(HARD_AGE_MS);
         }

@@ -28,32 +28,32 @@ it("has Temporal's own numbers as the defaults of circuit and retries, and no li
   });
 });
 
-describe.each(NAMES)('%s', (name) => {
-  const { min, max, whole, unit, default: byDefault } = SETTINGS[name];
-  const retries = { retryInitialMs: { retryMaxMs: 3_600_000 }, retryMaxMs: { retryInitialMs: 100 } };
-  const problems = (value: number) =>
-    settingsProblems({
-      ...(name === 'burst' && { requestsPerSecond: 1 }),
-      ...(name in retries && retries[name as keyof typeof retries]),
-      [name]: value,
-    });
+const HOUR_MS = 3_600_000;
 
-  it('takes its default and both ends of its range', () => {
-    for (const value of [min, max, ...(byDefault === undefined ? [] : [byDefault])]) {
-      expect(problems(value)).toEqual([]);
-    }
+describe.each<[keyof EndpointSettings, number, number, 'whole numbers' | 'numbers']>([
+  ['requestsPerSecond', 0.01, 100_000, 'numbers'],
+  ['burst', 1, 100_000, 'whole numbers'],
+  ['concurrency', 1, 100_000, 'whole numbers'],
+  ['circuitFailures', 1, 1_000, 'whole numbers'],
+  ['circuitOpenMs', 1_000, HOUR_MS, 'whole numbers'],
+  ['retryInitialMs', 100, HOUR_MS, 'whole numbers'],
+  ['retryMaxMs', 1_000, 24 * HOUR_MS, 'whole numbers'],
+  ['retryAttempts', 1, 1_000_000, 'whole numbers'],
+  ['poisonAttempts', 1, 1_000, 'whole numbers'],
+])('%s', (name, min, max, kind) => {
+  const beside: EndpointSettings = { requestsPerSecond: 1, retryInitialMs: 100, retryMaxMs: 24 * HOUR_MS };
+  const problems = (value: number) => settingsProblems({ ...beside, [name]: value });
+
+  it(`takes ${kind} from ${min} to ${max}, both of them`, () => {
+    for (const value of [min, min + 1, max]) expect(problems(value)).toEqual([]);
+    expect(problems(min + 0.5)).toHaveLength(kind === 'numbers' ? 0 : 1);
   });
 
   it('takes nothing beyond them, and says what was given and what is taken', () => {
-    for (const value of [min - (whole ? 1 : 0.001), max + 1]) {
-      expect(problems(value)).toEqual([expect.stringContaining(`${name} is ${value}; it takes `)]);
-      expect(problems(value)[0]).toContain(`from ${min} to ${max} (${unit})`);
+    for (const value of [min - 0.001, min - 1, max + 1, -min, 0]) {
+      const taken = `it takes a ${kind.slice(0, -1)} from ${min} to ${max} (${SETTINGS[name].unit})`;
+      expect(problems(value)).toContain(`${name} is ${value}; ${taken}`);
     }
-  });
-
-  it(whole ? 'takes whole numbers only' : 'takes fractions', () => {
-    const expected = whole ? [expect.stringContaining('it takes a whole number')] : [];
-    expect(problems(min + 0.5)).toEqual(expected);
   });
 });
 

@@ -1,0 +1,121 @@
+import { once } from 'node:events';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { json } from 'node:stream/consumers';
+import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
+import fc from 'fast-check';
+import { describe, expect, it, onTestFinished } from 'vitest';
+import { createDynamoEndpointRegistry } from '../../src/aws/dynamodb-endpoint-registry.ts';
+import { specKey, toAttribute, toEndpoint } from '../../src/aws/endpoint-item.ts';
+import type { EndpointSpec } from '../../src/router/ports.ts';
+import { ManualClock } from '../contract/endpoint-registry.contract.ts';
+
+const TEXT = fc.string({ unit: 'grapheme' });
+const SERVICES = fc.array(fc.record({ name: TEXT, operations: fc.array(TEXT) }));
+
+const SPEC: fc.Arbitrary<EndpointSpec> = fc.record(
+  {
+    name: TEXT,
+    description: TEXT,
+    target: fc.record({ namespace: TEXT, taskQueue: TEXT }),
+    services: SERVICES,
+    previousServices: SERVICES,
+    callers: fc.array(TEXT),
+    functionArn: TEXT,
+    owner: TEXT,
+    settings: fc.record(
+      { requestsPerSecond: fc.double({ min: 0.01, max: 100_000, noNaN: true }), burst: fc.integer({ min: 1 }) },
+      { requiredKeys: [] },
+    ),
+  },
+  { requiredKeys: ['name', 'target', 'services'] },
+);
+
+describe('an item', () => {
+  it('holds all that a spec says, and no more', () => {
+    fc.assert(
+      fc.property(SPEC, fc.nat(), (spec, number) => {
+        const counts = { version: { N: `${number}` }, createdAt: { N: '5' }, lastModifiedAt: { N: '6' } };
+        const item = { ...specKey(spec.name), spec: toAttribute(spec), ...counts };
+        expect(toEndpoint(item, 'T')).toEqual({ ...spec, version: number, createdAt: 5, lastModifiedAt: 6 });
+      }),
+    );
+  });
+
+  it('leaves out what is undefined', () => {
+    const spec = { name: 'shop', target: { namespace: 'n', taskQueue: 'q' }, services: [], owner: undefined };
+    expect(Object.keys(toAttribute(spec as unknown as EndpointSpec).M ?? {})).toEqual(['name', 'target', 'services']);
+  });
+});
+
+/** A registry whose DynamoDB answers what the test lets it. */
+async function setUp(answer: () => object | undefined) {
+  const requests: object[] = [];
+  const server = createServer(async (request, response) => {
+    requests.push((await json(request)) as object);
+    const answered = answer();
+    if (answered !== undefined) response.end(JSON.stringify(answered));
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const client = new DynamoDBClient({
+    endpoint: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    region: 'us-east-1',
+    credentials: { accessKeyId: 'a', secretAccessKey: 'b' },
+  });
+  onTestFinished(() => {
+    client.destroy();
+    server.closeAllConnections();
+    server.close();
+  });
+  const registry = createDynamoEndpointRegistry({ client, tableName: 'T', clock: new ManualClock() });
+  return { server, requests, registry };
+}
+
+describe('a read', () => {
+  function itemOf(name: string) {
+    const spec = { name, target: { namespace: 'default', taskQueue: name }, services: [] };
+    const counts = { version: { N: '1' }, createdAt: { N: '5' }, lastModifiedAt: { N: '6' } };
+    return { ...specKey(name), spec: toAttribute(spec), ...counts };
+  }
+
+  it('asks for what was written last, and sorts by name what comes in the order of a hash', async () => {
+    const { registry, requests } = await setUp(() => ({ Items: ['post', 'bank', 'shop'].map(itemOf) }));
+    expect((await registry.list()).map(({ name }) => name)).toEqual(['bank', 'post', 'shop']);
+    expect(await registry.get('post')).toMatchObject({ name: 'post' });
+    expect(requests).toEqual([
+      expect.objectContaining({ ConsistentRead: true }),
+      expect.objectContaining({ ConsistentRead: true, ExpressionAttributeValues: { ':pk': { S: 'endpoint#post' } } }),
+    ]);
+  });
+
+  it('asks nothing for what cannot be a name: a key has 2 KB, and a path may be longer', async () => {
+    const { registry, requests } = await setUp(() => ({ Items: [] }));
+    for (const name of ['', 'a/b', 'x'.repeat(201)]) expect(await registry.get(name)).toBeUndefined();
+    expect(requests).toEqual([]);
+  });
+});
+
+describe('a read that is given up', () => {
+  it('rejects with the reason of the signal, and ends the request', async () => {
+    const asked = Promise.withResolvers<void>();
+    const { server, registry } = await setUp(() => void asked.resolve());
+    const abort = new AbortController();
+    const connected = once(server, 'connection');
+    const endpoint = registry.get('shop', abort.signal);
+    const [socket] = await connected;
+    const closed = once(socket, 'close');
+    await asked.promise;
+    const reason = new Error('no answer within 2000 ms');
+    abort.abort(reason);
+    await expect(endpoint).rejects.toBe(reason);
+    await closed;
+  });
+
+  it('is not begun where the signal has fired', async () => {
+    const { requests, registry } = await setUp(() => undefined);
+    const reason = new Error('too late');
+    await expect(registry.get('shop', AbortSignal.abort(reason))).rejects.toBe(reason);
+    expect(requests).toEqual([]);
+  });
+});

@@ -1,0 +1,171 @@
+import {
+  type AttributeValue,
+  CreateTableCommand,
+  DynamoDBClient,
+  PutItemCommand,
+  UpdateItemCommand,
+} from '@aws-sdk/client-dynamodb';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { TABLE } from '../../src/aws/contract.ts';
+import { createDynamoEndpointRegistry, TableNotFoundError } from '../../src/aws/dynamodb-endpoint-registry.ts';
+import type { EndpointSpec } from '../../src/router/ports.ts';
+import type { AwsVariables } from '../toolchain/aws-variables.ts';
+import { describeEndpointRegistry, ManualClock } from './endpoint-registry.contract.ts';
+
+/** A server that speaks DynamoDB. */
+interface Emulator {
+  readonly env: AwsVariables;
+  stop(): Promise<void>;
+}
+
+/** What the adapter for DynamoDB does on this emulator, the contract of all adapters included. */
+export function describeDynamoEndpointRegistry(name: string, start: () => Promise<Emulator>): void {
+  let emulator: Emulator | undefined;
+  let client: DynamoDBClient;
+
+  beforeAll(async () => {
+    emulator = await start();
+    const { AWS_ENDPOINT_URL, AWS_REGION, AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY } = emulator.env;
+    client = new DynamoDBClient({
+      endpoint: AWS_ENDPOINT_URL,
+      region: AWS_REGION,
+      credentials: { accessKeyId: AWS_ACCESS_KEY_ID, secretAccessKey: AWS_SECRET_ACCESS_KEY },
+    });
+  });
+
+  afterAll(async () => {
+    client?.destroy();
+    await emulator?.stop();
+  });
+
+  let tables = 0;
+
+  async function createTable(): Promise<string> {
+    const tableName = `endpoints-${++tables}`;
+    const { partitionKey, sortKey } = TABLE;
+    await client.send(
+      new CreateTableCommand({
+        TableName: tableName,
+        BillingMode: 'PAY_PER_REQUEST',
+        KeySchema: [
+          { AttributeName: partitionKey, KeyType: 'HASH' },
+          { AttributeName: sortKey, KeyType: 'RANGE' },
+        ],
+        AttributeDefinitions: [
+          { AttributeName: partitionKey, AttributeType: 'S' },
+          { AttributeName: sortKey, AttributeType: 'S' },
+        ],
+      }),
+    );
+    return tableName;
+  }
+
+  describeEndpointRegistry(name, async (clock) =>
+    createDynamoEndpointRegistry({ client, tableName: await createTable(), clock }),
+  );
+
+  describe(`the endpoint registry on ${name}, by itself,`, () => {
+    const spec: EndpointSpec = { name: 'shop', target: { namespace: 'default', taskQueue: 'shop' }, services: [] };
+
+    async function setUp() {
+      const tableName = await createTable();
+      return { tableName, registry: createDynamoEndpointRegistry({ client, tableName, clock: new ManualClock() }) };
+    }
+
+    /** Puts something beside the specs into the table. */
+    async function put(tableName: string, key: { pk: string; sk: string }, more: Record<string, AttributeValue> = {}) {
+      const Item = { [TABLE.partitionKey]: { S: key.pk }, [TABLE.sortKey]: { S: key.sk }, ...more };
+      await client.send(new PutItemCommand({ TableName: tableName, Item }));
+    }
+
+    it('does not take the rest of an endpoint’s state for an endpoint', async () => {
+      const { tableName, registry } = await setUp();
+      for (const sk of ['circuit', 'override']) await put(tableName, { pk: 'endpoint#shop', sk });
+      expect(await registry.get('shop')).toBeUndefined();
+      expect(await registry.list()).toEqual([]);
+      await registry.create(spec);
+      expect(await registry.get('shop')).toMatchObject(spec);
+      expect(await registry.list()).toHaveLength(1);
+      await registry.delete('shop', 1);
+      expect(await registry.get('shop')).toBeUndefined();
+    });
+
+    it('lists more than one page', async () => {
+      const { registry } = await setUp();
+      const services = [{ name: 's', operations: Array.from({ length: 300 }, (_, n) => `${n}`.padStart(1_000, 'x')) }];
+      const names = Array.from({ length: 8 }, (_, n) => `shop${n}`);
+      for (const name of names) await registry.create({ ...spec, name, services });
+      expect((await registry.list()).map(({ name }) => name)).toEqual(names);
+    });
+
+    it('finds a spec behind more than a page of other state', async () => {
+      const { tableName, registry } = await setUp();
+      await registry.create(spec);
+      for (const sk of ['a', 'b', 'c', 'd']) {
+        await put(tableName, { pk: 'endpoint#shop', sk }, { filler: { S: 'x'.repeat(390_000) } });
+      }
+      expect(await registry.get('shop')).toMatchObject(spec);
+    });
+
+    it.each<[string, string, Record<string, AttributeValue>]>([
+      ['no version', 'REMOVE version', {}],
+      ['a version that is no number', 'SET version = :value', { ':value': { S: '1' } }],
+      ['no spec', 'REMOVE spec', {}],
+      ['no target', 'REMOVE spec.target', {}],
+      ['another name', 'SET spec.#name = :value', { ':value': { S: 'other' } }],
+      ['services that are none', 'SET spec.services = :value', { ':value': { L: [{ S: 'orders' }] } }],
+      ['callers that are none', 'SET spec.callers = :value', { ':value': { S: 'iam:*' } }],
+      ['settings that are none', 'SET spec.settings = :value', { ':value': { NULL: true } }],
+      [
+        'a fraction beyond what JavaScript has',
+        'SET createdAt = :value',
+        { ':value': { N: '12345678901234567890.5' } },
+      ],
+      ['a number that is out of range', 'SET createdAt = :value', { ':value': { N: '9007199254740993' } }],
+    ])('fails naming table and key where an item has %s', async (_, expression, values) => {
+      const { tableName, registry } = await setUp();
+      await registry.create(spec);
+      await client.send(
+        new UpdateItemCommand({
+          TableName: tableName,
+          Key: { [TABLE.partitionKey]: { S: 'endpoint#shop' }, [TABLE.sortKey]: { S: 'spec' } },
+          UpdateExpression: expression,
+          ...(expression.includes('#name') && { ExpressionAttributeNames: { '#name': 'name' } }),
+          ...(Object.keys(values).length > 0 && { ExpressionAttributeValues: values }),
+        }),
+      );
+      const problem = `the item pk = "endpoint#shop", sk = "spec" of table ${tableName} is no endpoint that this version of `;
+      await expect(registry.get('shop')).rejects.toThrow(problem);
+      await expect(registry.list()).rejects.toThrow(problem);
+    });
+
+    it('fails naming the table where there is none', async () => {
+      const registry = createDynamoEndpointRegistry({ client, tableName: 'missing', clock: new ManualClock() });
+      const attempts = [
+        () => registry.get('shop'),
+        () => registry.list(),
+        () => registry.create(spec),
+        () => registry.update(spec, 1),
+        () => registry.delete('shop', 1),
+      ];
+      for (const attempt of attempts) {
+        const failure = attempt();
+        await expect(failure).rejects.toThrow(TableNotFoundError);
+        await expect(failure).rejects.toThrow(
+          'there is no table missing of endpoints; deploy the stack of its NexusGateway',
+        );
+      }
+    });
+
+    it('fails saying how large an endpoint is that does not fit into an item', async () => {
+      const { registry } = await setUp();
+      const operations = Array.from({ length: 500 }, (_, n) => `${n}`.padStart(1_000, 'x'));
+      const large = { ...spec, services: [{ name: 's', operations }] };
+      const problem = /^endpoint "shop" is too large for an item of DynamoDB, which takes 400 KB: about 490 KB, /;
+      await expect(registry.create(large)).rejects.toThrow(problem);
+      await registry.create(spec);
+      await expect(registry.update(large, 1)).rejects.toThrow(problem);
+      expect(await registry.get('shop')).toMatchObject({ version: 1 });
+    });
+  });
+}
