@@ -1,7 +1,9 @@
-import { RemovalPolicy } from 'aws-cdk-lib';
+import { RemovalPolicy, Stack } from 'aws-cdk-lib';
 import type { ISecurityGroup, IVpc, SubnetSelection } from 'aws-cdk-lib/aws-ec2';
-import { PolicyStatement, Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
+import { type IGrantable, PolicyStatement, Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
+import { ViaServicePrincipal } from 'aws-cdk-lib/aws-kms';
 import { LogGroup, RetentionDays } from 'aws-cdk-lib/aws-logs';
+import type { ISecret } from 'aws-cdk-lib/aws-secretsmanager';
 import type { Construct } from 'constructs';
 
 /** Long enough to look into what last month's pager was about; the default of a log group is for ever, at a price. */
@@ -61,4 +63,10 @@ export function createLoggingRole(scope: Construct, id: string, { logGroup, inVp
     );
   }
   return role;
+}
+
+/** Lets a role read a secret whose key is the account's own, and use that key for nothing else. */
+export function grantDecryptOf(secret: ISecret, grantee: IGrantable): void {
+  const service = `secretsmanager.${Stack.of(secret).region}.amazonaws.com`;
+  secret.encryptionKey?.grantDecrypt(new ViaServicePrincipal(service, grantee.grantPrincipal));
 }

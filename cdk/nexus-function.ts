@@ -8,7 +8,7 @@ import type { RetentionDays } from 'aws-cdk-lib/aws-logs';
 import type { ISecret } from 'aws-cdk-lib/aws-secretsmanager';
 import type { Construct } from 'constructs';
 import { ENV } from '../src/aws/contract.ts';
-import { createLogGroup, createLoggingRole, DEFAULT_LOG_RETENTION } from './function-role.ts';
+import { createLogGroup, createLoggingRole, DEFAULT_LOG_RETENTION, grantDecryptOf } from './function-role.ts';
 
 /** How a handler reaches Temporal: what `temporal()` of `nexus-lambda/temporal` reads from its environment. */
 export interface TemporalConnection {
@@ -106,7 +106,7 @@ export class NexusFunction extends NodejsFunction {
           resources: [temporal.secret.secretFullArn ?? `${temporal.secret.secretArn}-??????`],
         }),
       );
-      temporal.secret.encryptionKey?.grantDecrypt(role);
+      grantDecryptOf(temporal.secret, role);
     }
     this.alias = new Alias(this, 'Alias', { aliasName: ALIAS, version: this.currentVersion });
     if (deploymentConfig) deployGradually(this.alias, deploymentConfig);

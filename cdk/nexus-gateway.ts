@@ -31,7 +31,13 @@ import { Construct } from 'constructs';
 import { ENV, TABLE } from '../src/aws/contract.ts';
 import { CollocatedEndpoint } from './collocated-endpoint.ts';
 import { type FunctionName, functionCode } from './function-assets.ts';
-import { createLogGroup, createLoggingRole, DEFAULT_LOG_RETENTION, type NetworkProps } from './function-role.ts';
+import {
+  createLogGroup,
+  createLoggingRole,
+  DEFAULT_LOG_RETENTION,
+  grantDecryptOf,
+  type NetworkProps,
+} from './function-role.ts';
 import { Monitoring } from './monitoring.ts';
 import { type EndpointOptions, type EndpointProps, type INexusGateway, NexusEndpoint } from './nexus-endpoint.ts';
 
@@ -252,7 +258,7 @@ export class NexusGateway extends Construct implements INexusGateway {
         resources: [secret.secretFullArn ?? `${secret.secretArn}-??????`],
       }),
     );
-    secret.encryptionKey?.grantDecrypt(authorizer);
+    grantDecryptOf(secret, authorizer);
     return new HttpLambdaAuthorizer('Basic', authorizer, {
       responseTypes: [HttpLambdaResponseType.SIMPLE],
       resultsCacheTtl: BASIC_CACHE,

@@ -58,7 +58,7 @@ export function principalOf({ requestContext: { authorizer } }: HttpEventV2): st
 export function unauthenticated(): HandlerError {
   return new HandlerError(
     'UNAUTHENTICATED',
-    'nobody authenticated this request: the route that it came by has no authorizer',
+    'nobody authenticated this request: its route has no authorizer, or its token no subject (sub)',
     { stackTrace: '' },
   );
 }

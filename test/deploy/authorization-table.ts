@@ -39,7 +39,7 @@ const FAILURE = (status: number, message: unknown) => ({
 });
 
 const UNAUTHENTICATED: Gets = () =>
-  FAILURE(401, 'nobody authenticated this request: the route that it came by has no authorizer');
+  FAILURE(401, 'nobody authenticated this request: its route has no authorizer, or its token no subject (sub)');
 
 const NOT_LISTED =
   (principal: string): Gets =>

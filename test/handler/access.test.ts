@@ -231,7 +231,7 @@ describe('the errors', () => {
   it('say what is missing or whom to ask, and nothing of our stack', () => {
     expect(unauthenticated()).toMatchObject({
       type: 'UNAUTHENTICATED',
-      message: 'nobody authenticated this request: the route that it came by has no authorizer',
+      message: 'nobody authenticated this request: its route has no authorizer, or its token no subject (sub)',
       stack: '',
     });
     expect(notAmongCallers('basic:shop', 'bank')).toMatchObject({
