@@ -16,5 +16,5 @@ if (!temporalAddress) {
   process.exit(1);
 }
 /** `-c keep=false` lets `cdk destroy` take the table and the queues, too. */
-const removalPolicy = app.node.tryGetContext('keep') === 'false' ? RemovalPolicy.DESTROY : RemovalPolicy.RETAIN;
+const removalPolicy = app.node.tryGetContext('keep') === 'false' ? RemovalPolicy.DESTROY : undefined;
 new SampleStack(app, 'NexusLambdaSample', { temporalAddress, removalPolicy });

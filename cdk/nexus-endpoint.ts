@@ -77,7 +77,7 @@ export interface EndpointProps extends EndpointOptions {
   readonly retryAttempts?: number;
   /** Attempts that crashed after which a queued operation is taken out. @default 5 */
   readonly poisonAttempts?: number;
-  /** What becomes of the queues when the endpoint goes. @default RemovalPolicy.RETAIN: they hold accepted work */
+  /** What becomes of the queues when the endpoint goes. @default - kept, but for those of a first deploy that fails: they hold accepted work */
   readonly removalPolicy?: RemovalPolicy;
 }
 
@@ -136,7 +136,13 @@ export class NexusEndpoint extends Construct {
 
   /** Two endpoints of one target share its queue where they are in one stack. */
   private ownTaskQueue(props: NexusEndpointProps): void {
-    const { gateway, namespace = 'default', taskQueue, handler, removalPolicy = RemovalPolicy.RETAIN } = props;
+    const {
+      gateway,
+      namespace = 'default',
+      taskQueue,
+      handler,
+      removalPolicy = RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE,
+    } = props;
     const stack = Stack.of(this);
     const scope = Construct.isConstruct(gateway) && Stack.of(gateway) === stack ? gateway : stack;
     const id = `TaskQueue-${namespace}-${taskQueue}`;
@@ -210,7 +216,7 @@ export function registerEndpoint(
   const { gateway, name, namespace = 'default', taskQueue, description, allowBreakingChange = false } = props;
   const handler = handlerOf(props.handler);
   const registration = Registration.of(scope, gateway.tableArn);
-  registration.mayAsk(`AskHandlerOf${name.replace(/[^A-Za-z0-9]/g, '')}`, handler.askable);
+  registration.mayAsk(handler.askable);
   sayForeignGrants(scope, name, handler.functionArn, [
     { id: 'GrantRouter', who: 'router invoke the handler', role: gateway.routerRole },
     { id: 'GrantDeploy', who: 'deploy ask the handler for the contract', role: registration.role },

@@ -65,7 +65,7 @@ export interface NexusGatewayProps extends NetworkProps {
   readonly functionUrl?: boolean;
   /** Of the access log and the functions' logs. @default one month */
   readonly logRetention?: RetentionDays;
-  /** What becomes of the table of endpoints when the stack goes. @default RemovalPolicy.RETAIN */
+  /** What becomes of the table of endpoints when the stack goes. @default - kept, but for that of a first deploy that fails */
   readonly removalPolicy?: RemovalPolicy;
   /** Alarms on errors, throttles and dead letters. @default true */
   readonly alarms?: boolean;
@@ -149,7 +149,7 @@ export class NexusGateway extends Construct implements INexusGateway {
       timeToLiveAttribute: TABLE.timeToLive,
       billing: Billing.onDemand(),
       pointInTimeRecoverySpecification: { pointInTimeRecoveryEnabled: true },
-      removalPolicy: props.removalPolicy ?? RemovalPolicy.RETAIN,
+      removalPolicy: props.removalPolicy ?? RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE,
     });
     this.tableName = this.table.tableName;
     this.tableArn = this.table.tableArn;

@@ -54,9 +54,11 @@ export class Registration extends Construct {
   }
 
   /** Lets it ask the versions of a function for their operations. Endpoints may share a function. */
-  mayAsk(sid: string, functionArns: readonly string[]): void {
+  mayAsk(functionArns: readonly string[]): void {
     const resources = functionArns.filter((arn) => !this.askable.has(arn));
     if (resources.length === 0) return;
+    // By number: names of endpoints that differ in a hyphen would be one Sid.
+    const sid = `AskHandler${this.askable.size + 1}`;
     for (const arn of resources) this.askable.add(arn);
     this.handler.addToRolePolicy(new PolicyStatement({ sid, actions: ['lambda:InvokeFunction'], resources }));
   }

@@ -6,7 +6,7 @@ import { NexusFunction, NexusGateway } from './index.ts';
 export interface SampleStackProps extends StackProps {
   /** `host:port` of a Temporal server that the function can reach. */
   readonly temporalAddress: string;
-  /** What becomes of the table and the queues with the stack. @default RemovalPolicy.RETAIN */
+  /** What becomes of the table and the queues with the stack. @default - kept */
   readonly removalPolicy?: RemovalPolicy;
 }
 

@@ -12,14 +12,16 @@ export interface EntrySources {
   readonly stored: Endpoint | undefined;
   /** The properties that the resource had before. */
   readonly before: GivenProperties | undefined;
+  /** Whether the deploy goes back to an older version. */
+  readonly goesBack?: boolean;
 }
 
 /** What the registry is to hold. Fails with a TypeError where the settings are no JSON object. */
 export function declaredEntry(properties: EntryProperties, sources: EntrySources): EndpointSpec {
-  const { owner, candidate, stored } = sources;
+  const { owner, candidate } = sources;
   const { endpoint: name, namespace, taskQueue, callers, functionArn } = properties;
   const description = descriptionOf(properties, sources);
-  const previousServices = previousServicesOf(candidate, stored);
+  const previousServices = previousServicesOf(sources);
   return {
     name,
     ...(description !== undefined && { description }),
@@ -39,10 +41,10 @@ function descriptionOf({ description }: EntryProperties, { stored, before }: Ent
   return before?.description === undefined ? stored?.description : undefined;
 }
 
-function previousServicesOf(
-  candidate: readonly ServiceContract[],
-  stored: Endpoint | undefined,
-): readonly ServiceContract[] | undefined {
+/** What a deploy that failed had is nothing to go back to: once its stack is back, it must pass the gate as any other. */
+function previousServicesOf({ candidate, stored, goesBack }: EntrySources): readonly ServiceContract[] | undefined {
   if (stored === undefined) return undefined;
-  return isSameContract(candidate, stored.services) ? stored.previousServices : stored.services;
+  if (isSameContract(candidate, stored.services)) return stored.previousServices;
+  const isWayBack = goesBack && isSameContract(candidate, stored.previousServices ?? []);
+  return isWayBack ? undefined : stored.services;
 }

@@ -52,7 +52,7 @@ export function foreignOwner(
   if (ownerStack !== stack) {
     return (
       `belongs to ${ownerStack}${ownerLogicalId && ` (resource ${ownerLogicalId})`}, and this is ${stack}; choose ` +
-      `another name, or take it out there first (where that is gone, remove ${entry}) and deploy again`
+      `another name, or remove the endpoint from that stack (if that stack is gone, remove ${entry}) and deploy again`
     );
   }
   if (logicalId === undefined || logicalId === ownerLogicalId) return undefined;

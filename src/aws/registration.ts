@@ -59,7 +59,8 @@ const RESERVE_MS = 5_000;
  *
  * The *gate* asks a new version of a handler for its operations before the alias moves to it, and fails the deploy where
  * callers would lose some. The *entry* writes what the registry holds of the endpoint, under the same condition, and
- * removes it when its resource is deleted. An entry is its resource's own: one of another stack, of another resource or
+ * removes it when its resource is deleted. Neither stands in the way of a rollback, even where the version before does
+ * not answer any more. An entry is its resource's own: one of another stack, of another resource or
  * of a person is neither changed nor removed.
  *
  * Every request may come twice, since an answer may be lost. A Create whose answer was lost for good leaves its entry
@@ -78,10 +79,32 @@ export function createRegistration({ registry: registryOf, readContract, log }: 
   }
 
   async function passGate(properties: GateProperties, event: RegistrationEvent, signal: AbortSignal): Promise<void> {
-    const candidate = await readContract(properties.versionArn, signal);
+    const candidate = await readCandidate(properties, event, signal);
+    if (candidate === undefined) return;
     const stored = await registryOf(properties.tableName).get(properties.endpoint, signal);
     // Of its own logical ID the entry knows nothing.
     check(properties, { candidate, stored, claimant: { stack: stackWithoutUuid(event.StackId) } });
+  }
+
+  /**
+   * `undefined` where a version that served already does not answer any more: a rollback leads to it, and what broke it may
+   * be why it is wanted back.
+   */
+  async function readCandidate(
+    { versionArn }: GateProperties | EntryProperties,
+    event: RegistrationEvent,
+    signal: AbortSignal,
+  ): Promise<readonly ServiceContract[] | undefined> {
+    try {
+      return await readContract(versionArn, signal);
+    } catch (error) {
+      if (versionStep(event) === 'newer') throw error;
+      log.warn('a version that served already does not say its operations; the deploy goes on with it', {
+        versionArn,
+        error,
+      });
+      return undefined;
+    }
   }
 
   async function writeEntry(properties: EntryProperties, event: RegistrationEvent, signal: AbortSignal): Promise<void> {
@@ -90,12 +113,14 @@ export function createRegistration({ registry: registryOf, readContract, log }: 
     const owner = ownerOf(claimant);
     // What is wrong with the properties is said before a function runs for it.
     checkEndpointSpec(declaredEntry(properties, { owner, candidate: [], stored: undefined, before }));
-    const candidate = await readContract(properties.versionArn, signal);
+    const step = versionStep(event);
+    const read = await readCandidate(properties, event, signal);
     const registry = registryOf(properties.tableName);
     await untilUncontended(async () => {
       const stored = await registry.get(properties.endpoint, signal);
+      const candidate = read ?? (step === 'older' ? stored?.previousServices : undefined) ?? stored?.services ?? [];
       check(properties, { candidate, stored, claimant });
-      const spec = declaredEntry(properties, { owner, candidate, stored, before });
+      const spec = declaredEntry(properties, { owner, candidate, stored, before, goesBack: step === 'older' });
       signal.throwIfAborted();
       await (stored === undefined ? registry.create(spec) : registry.update(spec, stored.version));
     });
@@ -181,6 +206,22 @@ interface Found {
   readonly stored: Endpoint | undefined;
   readonly claimant: Claimant;
 }
+
+/**
+ * Which version of its function an update leads to, seen from the one before. A deploy publishes a version with a higher
+ * number each time, so only a rollback leads to an older one.
+ */
+function versionStep({ RequestType, ResourceProperties, OldResourceProperties }: RegistrationEvent): VersionStep {
+  if (RequestType !== 'Update') return 'newer';
+  const [wanted, left] = [ResourceProperties, OldResourceProperties].map((properties) =>
+    /^(.*):(\d+)$/.exec(String(properties?.versionArn)),
+  );
+  if (wanted == null || left == null || wanted[1] !== left[1]) return 'newer';
+  if (wanted[2] === left[2]) return 'same';
+  return Number(wanted[2]) < Number(left[2]) ? 'older' : 'newer';
+}
+
+type VersionStep = 'newer' | 'same' | 'older';
 
 function claimantOf({ StackId, LogicalResourceId }: RegistrationEvent): Required<Claimant> {
   return { stack: stackWithoutUuid(StackId), logicalId: LogicalResourceId };

@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { Command } from 'commander';
 import { devCommand } from './dev-command.ts';
+import { doctorCommand } from './doctor-command.ts';
 
 /** Runs the command line; `argv` as in `process.argv`. Wrong arguments end the process with exit code 1. */
 export async function run(argv: readonly string[]): Promise<void> {
@@ -12,6 +13,11 @@ export async function run(argv: readonly string[]): Promise<void> {
     .showHelpAfterError('(nexus-lambda --help, or nexus-lambda dev --help, shows what is allowed)')
     .configureHelp({ showGlobalOptions: true });
   program.addCommand(devCommand().copyInheritedSettings(program));
+  program.addCommand(
+    doctorCommand()
+      .copyInheritedSettings(program)
+      .showHelpAfterError('(nexus-lambda doctor --help shows what is allowed)'),
+  );
   await program.parseAsync(argv);
 }
 

@@ -4,7 +4,7 @@ import type { NexusHttpResponse } from '../nexus/message.ts';
 import { type CancelRequest, MAX_BODY_BYTES, parseRequest, type StartRequest } from '../nexus/request.ts';
 import { isTemporalCaller } from '../nexus/response.ts';
 import { budgetOf, runUntil, type TimeBudget } from './deadline.ts';
-import { withPlainConversion } from './doctor-service.ts';
+import { forDoctor } from './doctor-service.ts';
 import { failureAnswer } from './failure-answer.ts';
 import { deadlineError } from './handler-errors.ts';
 import type { NexusInterceptorsFactory } from './interceptors.ts';
@@ -50,7 +50,7 @@ export async function answer(incoming: LambdaRequest, time: InvocationTime, give
     return settled(await failureAnswer(failure, incoming, { ...given, temporal: undefined }));
   }
   const { kind, service, operation } = request;
-  const answering = service === DOCTOR_SERVICE ? withPlainConversion(given) : given;
+  const answering = service === DOCTOR_SERVICE ? forDoctor(given, operation) : given;
   const budget = budgetFor(request, incoming, time, answering.deadlineReserveMs);
   const endsAt = budget && performance.now() + budget.handlerMs + budget.letGoMs;
   const failed = (error: unknown) => {

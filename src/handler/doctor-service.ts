@@ -35,8 +35,16 @@ export function doctorService(
   });
 }
 
-/** The doctor has no data converter of the user's: what it is told is in clear, and holds nothing of theirs. */
-export function withPlainConversion<T extends { readonly temporal: TemporalSide | undefined }>(answering: T): T {
+/**
+ * The doctor has no data converter of the user's: what it is told is in clear, and holds nothing of theirs. And what it
+ * checks is told without the Temporal client, whose credentials may be what is wrong.
+ */
+export function forDoctor<T extends { readonly temporal: TemporalSide | undefined }>(
+  answering: T,
+  operation: string,
+): T {
   const { temporal } = answering;
-  return temporal === undefined ? answering : { ...answering, temporal: { ...temporal, conversion: plainConversion } };
+  if (temporal === undefined) return answering;
+  const run: TemporalSide['run'] = operation === CHECK_OPERATION ? (_scope, handler) => handler() : temporal.run;
+  return { ...answering, temporal: { ...temporal, conversion: plainConversion, run } };
 }

@@ -7,7 +7,7 @@ import {
   RELAY_WORKFLOW_TYPE,
   type RelayInput,
 } from '../nexus/doctor-contract.ts';
-import type { ConnectConfig, ConnectOptions } from './connect-config.ts';
+import { type ConnectConfig, type ConnectOptions, withCredentials } from './connect-config.ts';
 import { toHandlerError } from './handler-errors.ts';
 import { problemOf, REACH_MS, reachOf, reachTemporal } from './reach.ts';
 
@@ -27,10 +27,12 @@ async function reachAsHandler(
   const limited = AbortSignal.any([signal, AbortSignal.timeout(REACH_MS)]);
   try {
     const credentials = await raced(fetchCredentials?.(), limited);
-    const target = { namespace, connectionOptions: { ...connectionOptions, ...credentials } };
+    const target = { namespace, connectionOptions: withCredentials(connectionOptions, credentials) };
     return { ...(await reachTemporal(target, signal)), taskQueue };
-  } catch (error) {
-    return { ...reachOf({ namespace, connectionOptions }), taskQueue, problem: problemOf('credentials', error) };
+  } catch {
+    // The reason may hold names that are not for a caller; the log has it, from when the client was made.
+    const problem = { step: 'credentials', message: 'the credentials cannot be used' } as const;
+    return { ...reachOf({ namespace, connectionOptions }), taskQueue, problem };
   }
 }
 
@@ -52,15 +54,17 @@ async function raced<T>(promise: Promise<T> | undefined, signal: AbortSignal): P
 const RELAY_TIMEOUT = '5 minutes';
 
 const relay: OperationHandler<RelayInput, unknown> = {
-  start: async (ctx, input) => (await relayOperation()).start(ctx, input),
+  start: async (ctx, input) => {
+    checkTaskQueue(input);
+    return (await relayOperation()).start(ctx, input);
+  },
   cancel: async (ctx, token) => (await relayOperation()).cancel(ctx, token),
 };
 
 /** Workflow-backed as any operation of a user, so that what works here works there. */
 async function relayOperation(): Promise<OperationHandler<RelayInput, unknown>> {
   const { startWorkflow, WorkflowRunOperationHandler } = await import('@temporalio/nexus');
-  return new WorkflowRunOperationHandler<RelayInput, unknown>(async (ctx, input) => {
-    const taskQueue = taskQueueIn(input);
+  return new WorkflowRunOperationHandler<RelayInput, unknown>(async (ctx, { taskQueue }) => {
     const workflowId = `${DOCTOR_QUEUE_PREFIX}relay-${ctx.requestId}`;
     try {
       return await startWorkflow(ctx, RELAY_WORKFLOW_TYPE, {
@@ -69,14 +73,14 @@ async function relayOperation(): Promise<OperationHandler<RelayInput, unknown>> 
         workflowExecutionTimeout: RELAY_TIMEOUT,
       });
     } catch (error) {
+      if (ctx.abortSignal.aborted) throw error; // nobody has refused anything
       throw inOneMessage(error, ctx.callbackUrl);
     }
   });
 }
 
-function taskQueueIn(input: Partial<RelayInput> | undefined): string {
-  const taskQueue = input?.taskQueue;
-  if (typeof taskQueue === 'string' && taskQueue.startsWith(DOCTOR_QUEUE_PREFIX)) return taskQueue;
+function checkTaskQueue(input: Partial<RelayInput> | undefined): void {
+  if (typeof input?.taskQueue === 'string' && input.taskQueue.startsWith(DOCTOR_QUEUE_PREFIX)) return;
   throw new HandlerError('BAD_REQUEST', `taskQueue must begin with "${DOCTOR_QUEUE_PREFIX}"`);
 }
 

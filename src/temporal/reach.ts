@@ -18,21 +18,24 @@ export async function reachTemporal(
   { connectionOptions, namespace }: ReachTarget,
   signal: AbortSignal,
 ): Promise<TemporalReach> {
-  const connection = Connection.lazy({ ...connectionOptions, interceptors: [] });
-  const ask = <R>(question: () => Promise<R>) => connection.withAbortSignal(signal, question);
   const reach = reachOf({ connectionOptions, namespace });
+  let connection: Connection | undefined;
   let serverVersion: string | undefined;
   try {
-    return await connection.withDeadline(Date.now() + REACH_MS, async () => {
-      serverVersion = (await ask(() => connection.workflowService.getSystemInfo({}))).serverVersion;
-      await ask(() => connection.workflowService.describeNamespace({ namespace }));
-      return { ...reach, serverVersion };
-    });
+    const opened = Connection.lazy({ ...connectionOptions, interceptors: [] });
+    connection = opened;
+    const { workflowService } = opened;
+    const deadline = Date.now() + REACH_MS;
+    const ask = <R>(question: () => Promise<R>) =>
+      opened.withDeadline(deadline, () => opened.withAbortSignal(signal, question));
+    serverVersion = (await ask(() => workflowService.getSystemInfo({}))).serverVersion;
+    await ask(() => workflowService.describeNamespace({ namespace }));
+    return { ...reach, serverVersion };
   } catch (error) {
     if (serverVersion === undefined) return { ...reach, problem: problemOf('connect', error) };
     return { ...reach, serverVersion, problem: problemOf('namespace', error) };
   } finally {
-    await connection.close();
+    await connection?.close();
   }
 }
 

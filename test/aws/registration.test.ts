@@ -249,8 +249,8 @@ describe('an entry that is another’s', () => {
     const theirs = await registry.get('shop');
     expect(await stack.deploy({ Entry: entry })).toBe(
       'endpoint "shop" belongs to arn:aws:cloudformation:eu-west-1:111122223333:stack/Other (resource Theirs), and this is ' +
-        'arn:aws:cloudformation:eu-west-1:111122223333:stack/Shop; choose another name, or take it out there first ' +
-        '(where that is gone, remove the entry "endpoint#shop" of table T) and deploy again',
+        'arn:aws:cloudformation:eu-west-1:111122223333:stack/Shop; choose another name, or remove the endpoint from that ' +
+        'stack (if that stack is gone, remove the entry "endpoint#shop" of table T) and deploy again',
     );
     expect(await registry.get('shop')).toEqual(theirs);
   });
@@ -437,7 +437,28 @@ describe('a gate', () => {
     const next = { Gate: { ...version(3, gate), ...breaking }, Entry: { ...version(3, entry), ...breaking } };
     expect(await stack.deploy({ ...next, Entry: entry }, { fails: true })).toBe('another resource failed');
     expect(await stack.deploy(next, { fails: true })).toBe('another resource failed');
-    expect(await registry.get('shop')).toMatchObject({ services: VERSIONS[1], previousServices: VERSIONS[3] });
+    expect(await registry.get('shop')).toMatchObject({ services: VERSIONS[1] });
+    // Nobody ever used what failed: the same change needs the same leave again.
+    expect(await stack.deploy({ Gate: version(3, gate), Entry: entry })).toContain('"orders/cancel"');
+  });
+
+  it('passes on the way back to a version that does not answer any more, and so does its entry', async () => {
+    const { stack, registry, reader, lines } = setUp();
+    await stack.deploy({ Gate: gate, Entry: entry });
+    const read = reader.read;
+    reader.read = async (arn, signal) => {
+      if (arn.endsWith(':1')) throw new Error('its secret is gone');
+      return read(arn, signal);
+    };
+    const next = { Gate: version(2, gate), Entry: version(2, entry) };
+    expect(await stack.deploy(next, { fails: true })).toBe('another resource failed');
+    expect(await registry.get('shop')).toMatchObject({ services: VERSIONS[1] });
+    expect(lines).toContainEqual(expect.objectContaining({ level: 'warn' }));
+    // Forward, a version that does not answer may not serve; on the way back from it nothing is asked of anybody.
+    reader.read = () => Promise.reject(new Error('its secret is gone'));
+    expect(await stack.deploy({ Gate: version(2, gate), Entry: entry })).toContain('its secret is gone');
+    expect(await stack.deploy({ Gate: gate, Entry: { ...entry, taskQueue: 'other' } })).toBeUndefined();
+    expect(await registry.get('shop')).toMatchObject({ services: VERSIONS[1], target: { taskQueue: 'other' } });
   });
 
   it('is deleted, and taken back, without a look at any entry', async () => {

@@ -5,6 +5,7 @@ import { LambdaClient, ListFunctionsCommand } from '@aws-sdk/client-lambda';
 import { GetSecretValueCommand, SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type DemoWorker, pointEndpoint, quietWorkers, startDemoWorker } from '../../functions/demo/run-caller.ts';
+import { runDoctor } from '../../src/doctor/doctor.ts';
 import { type CdkOptions, cdkBootstrap, cdkDeploy, cdkDestroy } from '../toolchain/cdk.ts';
 import { type Ministack, startMinistack } from '../toolchain/ministack.ts';
 import { type RunningTemporal, startTemporal } from '../toolchain/temporal-server.ts';
@@ -94,6 +95,26 @@ describe('the sample app, deployed', () => {
     expect(result).toEqual({ hello: 'Hello, Ada!', onboard: 'Welcome aboard, Ada!' });
     // The caller, and the workflow that the handler started, which the caller's history links to.
     expect(uiPaths).toHaveLength(2);
+  });
+
+  it('is found well by the doctor, from the address to the way back of a completion', async () => {
+    const said: string[] = [];
+    const options = {
+      url: targetUrl(),
+      sign: false,
+      temporalAddress: temporals.new.server.address,
+      timeoutMs: 20_000,
+      output: 'text',
+    } as const;
+    const well = await runDoctor(options, (text) => said.push(text), AbortSignal.timeout(100_000));
+    expect(said.join('')).not.toContain(basic.password);
+    expect(
+      said
+        .filter((line) => !line.startsWith('ok'))
+        .join('')
+        .trim(),
+    ).toMatch(/^(every|all)/i);
+    expect(well).toBe(true);
   });
 
   it('loses no call while it is deployed again, to another Temporal server that then runs its workflows', async () => {

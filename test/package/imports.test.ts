@@ -15,18 +15,21 @@ const ROOMS: Record<string, readonly string[]> = {
   local: ['router', 'operations', 'handler', 'nexus', 'temporal', 'index.ts'],
   client: ['nexus'],
   testing: ['handler', 'nexus', 'temporal'],
-  cli: ['local', 'router', 'operations', 'nexus'],
+  doctor: ['router', 'nexus', 'temporal'],
+  cli: ['doctor', 'local', 'router', 'operations', 'nexus'],
   'index.ts': ['handler'],
 };
 
 /** Packages that only one room may import. */
 const OWNERS: readonly { readonly pattern: RegExp; readonly rooms: readonly string[] }[] = [
   { pattern: /^@temporalio\//, rooms: ['temporal'] },
-  { pattern: /^@aws-sdk\//, rooms: ['aws'] },
+  { pattern: /^@aws-sdk\/(?!credential-providers$)/, rooms: ['aws'] },
+  { pattern: /^@aws-sdk\/credential-providers$/, rooms: ['doctor'] },
+  { pattern: /^aws4fetch$/, rooms: ['doctor'] },
   { pattern: /^@middy\//, rooms: ['handler'] },
   { pattern: /^commander$/, rooms: ['cli'] },
   { pattern: /^esbuild$/, rooms: ['local'] },
-  { pattern: /^node:/, rooms: ['handler', 'temporal', 'aws', 'local', 'cli', 'testing'] },
+  { pattern: /^node:/, rooms: ['handler', 'operations', 'temporal', 'aws', 'local', 'doctor', 'cli', 'testing'] },
 ];
 
 interface Import {
@@ -67,5 +70,29 @@ describe('the rooms of src/', () => {
   it("touch the SDK's internal handler context in one file only", () => {
     const internal = imports.filter(({ specifier }) => specifier.startsWith('@temporalio/nexus/lib/'));
     expect(internal.map(({ file }) => file)).toEqual(['src/temporal/handler-context.ts']);
+  });
+});
+
+describe('the constructs', () => {
+  it('load nothing at synth but themselves, what they share with the runtime, and the packages of the CDK', () => {
+    const packages = new Set<string>();
+    const seen = new Set<string>();
+    const visit = (file: string) => {
+      if (seen.has(file)) return;
+      seen.add(file);
+      const source = readFileSync(join(root, file), 'utf8');
+      for (const [, clause = '', specifier = ''] of source.matchAll(/^(?:import|export)\s([^;]*?)from '([^']+)';/gms)) {
+        if (clause.startsWith('type ')) continue;
+        if (specifier.startsWith('.')) visit(join(dirname(file), specifier));
+        else packages.add(specifier.replace(/^(aws-cdk-lib)\/.*$/, '$1'));
+      }
+    };
+    visit('cdk/index.ts');
+    expect([...seen].filter((file) => file.startsWith('src/')).length).toBeGreaterThan(3);
+    expect([...packages].filter((name) => !name.startsWith('node:')).sort()).toEqual([
+      'aws-cdk-lib',
+      'constructs',
+      'nexus-rpc',
+    ]);
   });
 });

@@ -170,3 +170,22 @@ describe('withCredentials', () => {
     }
   });
 });
+
+it('lets the doctor say that it is the credentials that are wrong', async () => {
+  const side = temporal({
+    address: '127.0.0.1:1',
+    taskQueue: 'q',
+    credentials: () => Promise.reject(new Error('the secret arn:aws:x is gone')),
+  });
+  const shop = service('shop', { sell: operation<void, void>() });
+  const { logger } = recordingLogger();
+  const handler = createServiceHandler({
+    services: [serviceHandler(shop, { sell: async () => {} })],
+    temporal: side,
+    logger,
+  });
+  const checked = await handler(invocation('/nexus-lambda.doctor/check'), context());
+  expect(checked.statusCode).toBe(200);
+  expect(bodyJson(checked)).toMatchObject({ temporal: { problem: { step: 'credentials' } } });
+  expect(checked.body).not.toContain('arn:aws');
+});

@@ -1,0 +1,3 @@
+import { createServiceHandler } from 'nexus-lambda';
+
+export const handler = createServiceHandler({ services: [] });

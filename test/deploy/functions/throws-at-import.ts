@@ -1,0 +1,3 @@
+throw new Error('ORDERS_TABLE is not set');
+
+export const handler = undefined;
