@@ -7,7 +7,7 @@ import { build } from 'esbuild';
 
 const root = join(import.meta.dirname, '..');
 
-for (const name of ['router', 'authorizer', 'registration']) {
+for (const name of ['router', 'authorizer', 'registration', 'operations']) {
   await build({
     entryPoints: [join(root, `functions/${name}.ts`)],
     outfile: join(root, `dist/functions/${name}/index.js`),

@@ -3,7 +3,7 @@ import { join, sep } from 'node:path';
 import { Code } from 'aws-cdk-lib/aws-lambda';
 
 /** Our own Lambda functions, bundled by the build of this package. */
-export type FunctionName = 'router' | 'authorizer' | 'registration';
+export type FunctionName = 'router' | 'authorizer' | 'registration' | 'operations';
 
 /** The built code of one of them. */
 export function functionCode(name: FunctionName): Code {

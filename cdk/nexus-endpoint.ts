@@ -13,8 +13,10 @@ import { type IRole, Policy, PolicyStatement } from 'aws-cdk-lib/aws-iam';
 import { CfnPermission, type IAlias, type IFunction } from 'aws-cdk-lib/aws-lambda';
 import { Construct, type IDependable } from 'constructs';
 import type { EntryProperties, GateProperties } from '../src/aws/contract.ts';
+import type { AllowedCallback } from '../src/operations/callback-rules.ts';
 import { ENDPOINT_NAME_RULE, isEndpointName } from '../src/router/endpoint-spec.ts';
 import { type EndpointSettings, settingsProblems } from '../src/router/settings.ts';
+import type { DurableOperations } from './durable-operations.ts';
 import { NexusCaller } from './nexus-caller.ts';
 import { NexusFunction } from './nexus-function.ts';
 import { REGISTRATION_TIMEOUT, Registration } from './registration.ts';
@@ -22,6 +24,8 @@ import { TaskQueue } from './task-queue.ts';
 
 /** What an endpoint needs of its gateway. */
 export interface INexusGateway {
+  /** What keeps and completes operations that are delivered through queues; only a gateway of the same app has it. */
+  readonly durableOperations?: DurableOperations;
   /** Base of all URLs, without a slash at its end. */
   readonly url: string;
   readonly apiId: string;
@@ -77,6 +81,19 @@ export interface EndpointProps extends EndpointOptions {
   readonly retryAttempts?: number;
   /** Attempts that crashed after which a queued operation is taken out. @default 5 */
   readonly poisonAttempts?: number;
+  /**
+   * Operations that are delivered through a queue, as `service/operation`: they are accepted with a token and wait while
+   * the handler is down. Callers cannot tell. The handler needs `queue: queuedDelivery()` of `nexus-lambda/aws`.
+   *
+   * @default - none: all are delivered directly
+   */
+  readonly queuedOperations?: readonly string[];
+  /**
+   * Where completions of queued operations may be sent, such as the origin of a Temporal server's HTTP port.
+   *
+   * @default - nowhere: callers have to poll
+   */
+  readonly allowedCallbacks?: readonly AllowedCallback[];
   /** What becomes of the queues when the endpoint goes. @default - kept, but for those of a first deploy that fails: they hold accepted work */
   readonly removalPolicy?: RemovalPolicy;
 }
@@ -111,8 +128,37 @@ export class NexusEndpoint extends Construct {
 
     const handler = handlerOf(props.handler);
     const invoke = this.letRouterInvoke(gateway.routerRole, handler.functionArn);
-    this.ownTaskQueue(props);
-    registerEndpoint(this, props, settingsOf(props)).node.addDependency(invoke);
+    const taskQueue = this.ownTaskQueue(props);
+    const entry = registerEndpoint(this, props, settingsOf(props), this.queueProperties(props, taskQueue));
+    entry.node.addDependency(invoke);
+  }
+
+  /** Wires the queue of an endpoint that queues operations, and says to the registry what the router has to know of it. */
+  private queueProperties(props: NexusEndpointProps, taskQueue: TaskQueue): QueueProperties {
+    const { gateway, name, handler, queuedOperations = [], allowedCallbacks, concurrency } = props;
+    if (queuedOperations.length === 0) return {};
+    const durable = gateway.durableOperations;
+    if (durable === undefined) {
+      throw new Error(
+        `endpoint "${name}" queues operations, which takes a gateway of the same app: hand over the NexusGateway itself`,
+      );
+    }
+    if (!(handler instanceof NexusFunction)) {
+      throw new Error(
+        `endpoint "${name}" queues operations, and its handler is no NexusFunction of this app, which can be given the right to take them`,
+      );
+    }
+    taskQueue.deliverTo(handler, concurrency);
+    durable.serve(taskQueue, handler);
+    return {
+      queued: queuedOperations,
+      queues: JSON.stringify({
+        task: taskQueue.queue.queueUrl,
+        deadLetter: taskQueue.deadLetterQueue.queueUrl,
+        completion: durable.completionQueue.queueUrl,
+      }),
+      ...(allowedCallbacks && { allowedCallbacks: JSON.stringify(allowedCallbacks) }),
+    };
   }
 
   /**
@@ -135,7 +181,7 @@ export class NexusEndpoint extends Construct {
   }
 
   /** Two endpoints of one target share its queue where they are in one stack. */
-  private ownTaskQueue(props: NexusEndpointProps): void {
+  private ownTaskQueue(props: NexusEndpointProps): TaskQueue {
     const {
       gateway,
       namespace = 'default',
@@ -147,15 +193,19 @@ export class NexusEndpoint extends Construct {
     const scope = Construct.isConstruct(gateway) && Stack.of(gateway) === stack ? gateway : stack;
     const id = `TaskQueue-${namespace}-${taskQueue}`;
     const existing = scope.node.tryFindChild(id) as TaskQueue | undefined;
-    if (existing === undefined) new TaskQueue(scope, id, { handler, removalPolicy });
-    else if (existing.handler !== handler) {
+    if (existing === undefined) return new TaskQueue(scope, id, { handler, removalPolicy });
+    if (existing.handler !== handler) {
       throw new Error(
         `endpoint "${props.name}": task queue "${taskQueue}" in namespace "${namespace}" is served by another handler already; ` +
           'endpoints of one task queue have one handler: name another task queue, or that handler',
       );
     }
+    return existing;
   }
 }
+
+/** Of an endpoint that queues operations; of any other, none. */
+type QueueProperties = Pick<EntryProperties, 'queued' | 'queues' | 'allowedCallbacks'>;
 
 /** The handler as the registry and the contract know it. */
 interface Handler {
@@ -212,6 +262,7 @@ export function registerEndpoint(
   scope: Construct,
   props: EndpointOptions & Pick<NexusEndpointProps, 'gateway' | 'name'>,
   settings: EndpointSettings,
+  queueProperties: QueueProperties = {},
 ): CustomResource {
   const { gateway, name, namespace = 'default', taskQueue, description, allowBreakingChange = false } = props;
   const handler = handlerOf(props.handler);
@@ -239,6 +290,7 @@ export function registerEndpoint(
       ...(description !== undefined && { description }),
       callers: (props.callers ?? [NexusCaller.basic(name), NexusCaller.anyIam()]).map(({ principal }) => principal),
       settings: JSON.stringify(settings),
+      ...queueProperties,
       functionArn: handler.functionArn,
     } satisfies EntryProperties,
   });

@@ -84,6 +84,8 @@ export class NexusFunction extends NodejsFunction {
         keepNames: true,
         sourceMap: true,
         sourcesContent: false,
+        // The runtime's own; of the other packages of the SDK not all are there.
+        externalModules: ['@aws-sdk/client-*', '@smithy/*'],
         ...own.bundling,
       },
       environment: {

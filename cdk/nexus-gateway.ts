@@ -30,6 +30,7 @@ import type { ISecret } from 'aws-cdk-lib/aws-secretsmanager';
 import { Construct } from 'constructs';
 import { ENV, TABLE } from '../src/aws/contract.ts';
 import { CollocatedEndpoint } from './collocated-endpoint.ts';
+import { DurableOperations } from './durable-operations.ts';
 import { type FunctionName, functionCode } from './function-assets.ts';
 import {
   createLogGroup,
@@ -138,11 +139,14 @@ export class NexusGateway extends Construct implements INexusGateway {
   readonly routerRole: IRole;
   /** Where `functionUrl` is set: its URL, without a slash at its end. */
   readonly functionUrl: string | undefined;
+  private durable: DurableOperations | undefined;
+  private readonly props: NexusGatewayProps;
   private readonly authorizers: ReadonlyMap<string, IHttpRouteAuthorizer>;
   private readonly stage: HttpStage;
 
   constructor(scope: Construct, id: string, props: NexusGatewayProps = {}) {
     super(scope, id);
+    this.props = props;
     this.table = new TableV2(this, 'Endpoints', {
       partitionKey: { name: TABLE.partitionKey, type: AttributeType.STRING },
       sortKey: { name: TABLE.sortKey, type: AttributeType.STRING },
@@ -185,6 +189,23 @@ export class NexusGateway extends Construct implements INexusGateway {
       stage: this.stage,
       router: this.router,
     });
+  }
+
+  /** What queued operations need; made with the first endpoint that has some. */
+  get durableOperations(): DurableOperations {
+    if (this.durable === undefined) {
+      const { vpc, vpcSubnets, securityGroups, removalPolicy } = this.props;
+      this.durable = new DurableOperations(this, 'Operations', {
+        endpointsTable: this.table,
+        routerRole: this.routerRole,
+        vpc,
+        vpcSubnets,
+        securityGroups,
+        removalPolicy,
+      });
+      this.router.addEnvironment(ENV.operationsTable, this.durable.table.tableName);
+    }
+    return this.durable;
   }
 
   /** Adds an endpoint to this gateway, in the gateway's stack. */

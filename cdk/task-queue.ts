@@ -1,7 +1,9 @@
 import { Duration, type RemovalPolicy } from 'aws-cdk-lib';
-import type { IFunction } from 'aws-cdk-lib/aws-lambda';
+import { ArnPrincipal, type IRole, PolicyStatement } from 'aws-cdk-lib/aws-iam';
+import { EventSourceMapping, type IFunction } from 'aws-cdk-lib/aws-lambda';
 import { Queue, QueueEncryption } from 'aws-cdk-lib/aws-sqs';
 import { Construct } from 'constructs';
+import type { NexusFunction } from './nexus-function.ts';
 
 export interface TaskQueueProps {
   /** What serves the task queue. */
@@ -15,8 +17,11 @@ const RETENTION = Duration.days(14);
 /** AWS's rule for a queue that feeds a function: six of its timeouts, so that a batch is not seen again while it runs. */
 const VISIBILITY_TIMEOUTS = 6;
 
-/** Receives that end without the message being deleted; AWS asks for five at least where a function may be throttled. */
-const MAX_RECEIVES = 10;
+/**
+ * The most that SQS takes. A receive that never claimed its operation, of a function that is throttled or does not load, is
+ * no attempt and must not end one; what crashes too often is put into the dead-letter queue by the handler's own count.
+ */
+const MAX_RECEIVES = 1_000;
 
 /** Of a function (AWS quota): assumed of one whose timeout is not known at synth. */
 const LONGEST_TIMEOUT = Duration.minutes(15);
@@ -43,5 +48,46 @@ export class TaskQueue extends Construct {
       visibilityTimeout: Duration.seconds(functionTimeout.toSeconds() * VISIBILITY_TIMEOUTS),
       deadLetterQueue: { queue: this.deadLetterQueue, maxReceiveCount: MAX_RECEIVES },
     });
+  }
+
+  /** Lets the handler take messages, so many at a time at most. */
+  deliverTo(handler: NexusFunction, maxConcurrency: number | undefined): void {
+    if (this.node.tryFindChild('Delivery')) return;
+    new EventSourceMapping(this, 'Delivery', {
+      target: handler.alias,
+      eventSourceArn: this.queue.queueArn,
+      // One operation must not wait for another that takes minutes, nor fail with it.
+      batchSize: 1,
+      reportBatchItemFailures: true,
+      // AWS takes 2 to 1,000.
+      ...(maxConcurrency !== undefined && { maxConcurrency: Math.min(Math.max(2, maxConcurrency), 1_000) }),
+    });
+    handler.addToRolePolicy(
+      new PolicyStatement({
+        sid: 'TakeOperations',
+        actions: ['sqs:ReceiveMessage', 'sqs:DeleteMessage', 'sqs:GetQueueAttributes', 'sqs:SendMessage'],
+        resources: [this.queue.queueArn],
+      }),
+    );
+    handler.addToRolePolicy(
+      new PolicyStatement({
+        sid: 'DeadLetterOperations',
+        actions: ['sqs:SendMessage'],
+        resources: [this.deadLetterQueue.queueArn],
+      }),
+    );
+  }
+
+  /** Lets a role wake operations; by the queue's own policy, since a role has little room in its own. */
+  grantSend(role: IRole): void {
+    for (const queue of [this.queue, this.deadLetterQueue]) {
+      queue.addToResourcePolicy(
+        new PolicyStatement({
+          actions: ['sqs:SendMessage'],
+          principals: [new ArnPrincipal(role.roleArn)],
+          resources: [queue.queueArn],
+        }),
+      );
+    }
   }
 }

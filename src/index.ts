@@ -9,6 +9,7 @@ export type {
 } from './handler/interceptors.ts';
 export type { LambdaContext, LambdaHttpResult, NexusInvocation } from './handler/invocation.ts';
 export type { Logger, LogMetadata } from './handler/logger.ts';
+export type { QueueSide } from './handler/queue-side.ts';
 export {
   createServiceHandler,
   type Middleware,

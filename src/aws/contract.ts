@@ -6,6 +6,13 @@
 export const ENV = {
   /** Of the router: name of the table of endpoints. */
   table: 'NEXUS_TABLE_NAME',
+  /** Of the router and the operations function: name of the table of operations; not set where nothing is queued. */
+  operationsTable: 'NEXUS_OPERATIONS_TABLE_NAME',
+  /**
+   * Of the router and the operations function, `emulator`: callbacks may go to loopback, as where one machine runs functions
+   * and callers. On AWS loopback is Lambda's own runtime, and this is never set.
+   */
+  loopbackCallbacks: 'NEXUS_LOOPBACK_CALLBACKS',
   /** Of the authorizer: ARN of the secret whose JSON maps users to passwords. */
   basicSecret: 'NEXUS_BASIC_SECRET_ARN',
   /** Of a handler: ARN of the secret that holds what it needs to be let in by Temporal. */
@@ -62,6 +69,12 @@ export interface EntryProperties {
   readonly callers: readonly string[];
   /** JSON of EndpointSettings: CloudFormation would turn its numbers into text. */
   readonly settings: string;
+  /** Operations that are delivered through a queue, as `service/operation`. */
+  readonly queued?: readonly string[];
+  /** JSON of QueueUrls, where there are such operations. */
+  readonly queues?: string;
+  /** JSON of a list of AllowedCallback. */
+  readonly allowedCallbacks?: string;
   /** What the router invokes: the ARN of the handler with its alias. */
   readonly functionArn: string;
   /** What the contract is read from: the ARN with the version that the alias has been moved to. */

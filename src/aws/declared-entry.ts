@@ -1,4 +1,6 @@
 import type { ServiceContract } from '../nexus/message.ts';
+import { parseAllowedCallbacks } from '../operations/allowed-callbacks.ts';
+import type { QueueUrls } from '../operations/record.ts';
 import { isSameContract } from '../router/contract.ts';
 import type { Endpoint, EndpointSpec } from '../router/ports.ts';
 import type { EntryProperties } from './contract.ts';
@@ -32,6 +34,11 @@ export function declaredEntry(properties: EntryProperties, sources: EntrySources
     functionArn,
     owner,
     settings: parseSettings(properties),
+    ...(properties.queued !== undefined && { queued: properties.queued }),
+    ...(properties.queues !== undefined && { queues: JSON.parse(properties.queues) as QueueUrls }),
+    ...(properties.allowedCallbacks !== undefined && {
+      allowedCallbacks: parseAllowedCallbacks(JSON.parse(properties.allowedCallbacks)),
+    }),
   };
 }
 

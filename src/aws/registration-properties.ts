@@ -29,6 +29,20 @@ export function parseProperties(given: GivenProperties): GateProperties | EntryP
     callers,
     settings: text(given, 'settings'),
     functionArn: text(given, 'functionArn'),
+    ...queueProperties(given),
+  };
+}
+
+/** Those of an endpoint that queues operations. */
+function queueProperties(given: GivenProperties): Pick<EntryProperties, 'queued' | 'queues' | 'allowedCallbacks'> {
+  const { queued, queues, allowedCallbacks } = given;
+  if (queued !== undefined && !(Array.isArray(queued) && queued.every((name) => typeof name === 'string'))) {
+    throw wrong('queued', queued, 'a list of texts');
+  }
+  return {
+    ...(queued !== undefined && { queued }),
+    ...(queues !== undefined && { queues: text(given, 'queues') }),
+    ...(allowedCallbacks !== undefined && { allowedCallbacks: text(given, 'allowedCallbacks') }),
   };
 }
 

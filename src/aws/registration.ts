@@ -120,6 +120,7 @@ export function createRegistration({ registry: registryOf, readContract, log }: 
       const stored = await registry.get(properties.endpoint, signal);
       const candidate = read ?? (step === 'older' ? stored?.previousServices : undefined) ?? stored?.services ?? [];
       check(properties, { candidate, stored, claimant });
+      checkQueued(properties, candidate);
       const spec = declaredEntry(properties, { owner, candidate, stored, before, goesBack: step === 'older' });
       signal.throwIfAborted();
       await (stored === undefined ? registry.create(spec) : registry.update(spec, stored.version));
@@ -199,6 +200,20 @@ export function createRegistration({ registry: registryOf, readContract, log }: 
       clearTimeout(timer);
     }
   };
+}
+
+/** A misspelt name would be delivered directly, and nobody would be told. */
+function checkQueued({ endpoint, queued = [] }: EntryProperties, candidate: readonly ServiceContract[]): void {
+  const names = candidate.flatMap(({ name, operations }) => operations.map((operation) => `${name}/${operation}`));
+  const unknown = queued.filter((name) => !names.includes(name));
+  if (unknown.length === 0) return;
+  throw new Error(
+    `endpoint "${endpoint}": queuedOperations names ${unknown.map((name) => `"${name}"`).join(', ')}, which its handler does not ` +
+      `have; it has ${names
+        .slice(0, 20)
+        .map((name) => `"${name}"`)
+        .join(', ')}`,
+  );
 }
 
 interface Found {

@@ -12,12 +12,14 @@ import {
 } from '../handler/lambda-event.ts';
 import { consoleLoggerOptions, createConsoleLogger, type Logger } from '../handler/logger.ts';
 import type { NexusHttpResponse } from '../nexus/message.ts';
+import type { DurableDelivery } from '../router/durable-delivery.ts';
 import { createEndpointView } from '../router/endpoint-view.ts';
 import { createRouter, failureResponse, type Router } from '../router/router.ts';
 import { ENV } from './contract.ts';
 import { createDynamoEndpointRegistry } from './dynamodb-endpoint-registry.ts';
 import { requiredVariable } from './environment.ts';
 import { createLambdaInvoker, lambdaInvokeFunction } from './lambda-invoker.ts';
+import type { RouterDurableDeps } from './router-durable.ts';
 
 export interface RouterHandlerDeps {
   readonly router: Router;
@@ -70,5 +72,30 @@ export function routerHandlerOfEnvironment(): RouterHandler {
       logger.warn('the registry could not be read; its last view serves', { endpoint, error }),
   });
   const invoker = createLambdaInvoker({ invokeFunction: lambdaInvokeFunction(), logger, random: Math.random });
-  return createRouterHandler({ router: createRouter({ endpoints, invoker, clock: Date }), logger });
+  const durable = durableOf({
+    dynamo: client,
+    tableName: process.env[ENV.operationsTable],
+    endpoints,
+    invoker,
+    logger,
+  });
+  const router = createRouter({ endpoints, invoker, clock: Date, ...(durable && { durable }) });
+  return createRouterHandler({ router, logger });
+}
+
+/** Loads queued delivery with the first request that may be about it, so that direct calls start without it. */
+function durableOf({
+  tableName,
+  ...deps
+}: Omit<RouterDurableDeps, 'tableName'> & { readonly tableName: string | undefined }): DurableDelivery | undefined {
+  if (!tableName) return undefined;
+  let loaded: Promise<DurableDelivery> | undefined;
+  return {
+    async answer(endpoint, request, caller) {
+      const isDirect = !endpoint.queued?.length && request.method === 'POST' && !request.path.endsWith('/cancel');
+      if (isDirect) return undefined;
+      loaded ??= import('./router-durable.ts').then(({ routerDurable }) => routerDurable({ ...deps, tableName }));
+      return (await loaded).answer(endpoint, request, caller);
+    },
+  };
 }

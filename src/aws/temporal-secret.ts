@@ -26,7 +26,7 @@ export type ReadSecret = (arn: string) => Promise<string>;
  */
 export function temporalSecret(
   env: Readonly<Record<string, string | undefined>> = process.env,
-  readSecret: ReadSecret = readFromSecretsManager,
+  readSecret: ReadSecret = readSecretText,
 ): () => Promise<SecretCredentials | undefined> {
   const arn = env[ENV.temporalSecret];
   return async () => (arn ? parseTemporalSecret(await readSecret(arn), arn) : undefined);
@@ -81,7 +81,7 @@ function problem(arn: string, what: string): Error {
 }
 
 /** The client is loaded by who has a secret only. It is not kept: one read in the life of an environment. */
-async function readFromSecretsManager(arn: string): Promise<string> {
+export async function readSecretText(arn: string): Promise<string> {
   const { GetSecretValueCommand, SecretsManagerClient } = await import('@aws-sdk/client-secrets-manager');
   const client = new SecretsManagerClient({
     maxAttempts: 2,

@@ -34,6 +34,13 @@ export function parseNonEmpty(text: string): string {
   return text;
 }
 
+/** `service/operation`, by their names. */
+export function parseOperation(text: string): string {
+  if (!/^[^/].*\/.*[^/]$/s.test(text))
+    throw new InvalidArgumentError('Give the names of service and operation: orders/place.');
+  return text;
+}
+
 /** The absolute path of a file that is there. */
 export function parseModulePath(text: string): string {
   const path = resolve(text);

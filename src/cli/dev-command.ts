@@ -7,6 +7,7 @@ import {
   parseEndpointName,
   parseModulePath,
   parseNonEmpty,
+  parseOperation,
   parsePort,
 } from './arguments.ts';
 import { quietSqliteWarning } from './sqlite-warning.ts';
@@ -82,8 +83,8 @@ export function devCommand(): Command {
     .addOption(
       new Option(
         '--queue <service/operation>',
-        'deliver this operation through a queue; repeatable (default: none; not there yet, and refused)',
-      ).argParser((operation: string, before: readonly string[] = []) => [...before, operation]),
+        'deliver this operation through a queue, where it waits while the module does not load; repeatable (default: none)',
+      ).argParser((operation: string, before: readonly string[] = []) => [...before, parseOperation(operation)]),
     )
     .addOption(
       new Option(
@@ -112,12 +113,6 @@ async function dev(modulePath: string, given: DevArguments): Promise<void> {
 }
 
 function toDevOptions(modulePath: string, given: DevArguments): DevOptions {
-  if (given.queue !== undefined) {
-    throw new StartError(
-      `--queue ${given.queue.join(' ')} was given, but queued delivery is not there yet in this version; leave it out: ` +
-        'the operation is then delivered directly',
-    );
-  }
   const endpoint = given.endpoint ?? endpointNameOf(modulePath);
   return {
     modulePath,
@@ -127,6 +122,7 @@ function toDevOptions(modulePath: string, given: DevArguments): DevOptions {
     ...(given.temporalAddress === undefined ? {} : { temporalAddress: given.temporalAddress }),
     ...(given.temporalNamespace === undefined ? {} : { temporalNamespace: given.temporalNamespace }),
     ...(given.ephemeral ? {} : { dataFolder: given.data }),
+    ...(given.queue === undefined ? {} : { queue: given.queue }),
     ...(given.dataConverter === undefined ? {} : { dataConverterPath: given.dataConverter }),
   };
 }

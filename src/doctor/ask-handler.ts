@@ -1,7 +1,7 @@
 import { CHECK_OPERATION, DOCTOR_SERVICE } from '../nexus/doctor-contract.ts';
 import { formatRequest } from '../nexus/format-request.ts';
 import type { Auth } from './auth.ts';
-import { loadAwsCredentials } from './aws-credentials.ts';
+import { authorizedRequest } from './authorized-request.ts';
 import { codeAndMessage } from './connect.ts';
 import type { Target } from './target.ts';
 
@@ -27,7 +27,7 @@ export async function askHandler(
   const began = performance.now();
   let request: Request;
   try {
-    request = await authorized(checkRequest(target, timeoutMs), auth);
+    request = await authorizedRequest(checkRequest(target, timeoutMs), auth);
   } catch (error) {
     return { kind: 'no-aws-credentials', message: error instanceof Error ? error.message : String(error) };
   }
@@ -59,23 +59,4 @@ function checkRequest({ baseUrl, query }: Target, timeoutMs: number): Request {
     payload: { metadata: { encoding: new TextEncoder().encode('binary/null') }, data: new Uint8Array() },
   });
   return new Request(`${baseUrl}${path}${query}`, { method: 'POST', headers });
-}
-
-async function authorized(request: Request, auth: Auth): Promise<Request> {
-  switch (auth.kind) {
-    case 'none':
-      return request;
-    case 'basic':
-      request.headers.set('authorization', `Basic ${Buffer.from(`${auth.user}:${auth.password}`).toString('base64')}`);
-      return request;
-    case 'bearer':
-      request.headers.set('authorization', `Bearer ${auth.token}`);
-      return request;
-    case 'sigv4': {
-      const { AwsClient } = await import('aws4fetch');
-      const { service, region } = auth;
-      const client = new AwsClient({ ...(await loadAwsCredentials()), service, region, retries: 0 });
-      return client.sign(request);
-    }
-  }
 }

@@ -55,6 +55,7 @@ export interface LambdaHttpResult {
 export interface LambdaContext {
   readonly awsRequestId: string;
   readonly functionName: string;
+  readonly logStreamName?: string;
   /** Milliseconds until Lambda ends this environment. */
   getRemainingTimeInMillis(): number;
   /** Fires when the operation that runs was canceled; only where a queue delivers it. */

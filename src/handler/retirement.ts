@@ -1,5 +1,6 @@
 import { request } from 'node:http';
 import type { LambdaContext, LambdaHttpResult } from './invocation.ts';
+import type { SqsBatchResponse } from './queue-side.ts';
 
 /**
  * Ends this Lambda environment once its current answer is in, so that a handler that ran past its deadline does not
@@ -12,7 +13,7 @@ import type { LambdaContext, LambdaHttpResult } from './invocation.ts';
  * Resolves, for the runtime to hand the answer in as ever, where the Runtime API does not take it.
  */
 export async function retireLambdaEnvironment(
-  answer: LambdaHttpResult,
+  answer: LambdaHttpResult | SqsBatchResponse,
   { awsRequestId }: LambdaContext,
   exit: (code: number) => void = process.exit,
 ): Promise<void> {

@@ -9,6 +9,7 @@ import type { NexusInterceptorsFactory } from './interceptors.ts';
 import type { ContractAnswer, ContractQuery, LambdaContext, LambdaHttpResult } from './invocation.ts';
 import { isContractQuery, parseLambdaEvent, toLambdaResult } from './lambda-event.ts';
 import { consoleLoggerOptions, createConsoleLogger, type Logger } from './logger.ts';
+import { isSqsEvent, type QueueSide, type SqsBatchResponse, type SqsEvent } from './queue-side.ts';
 import { retireLambdaEnvironment } from './retirement.ts';
 import { operationFailure } from './run-operation.ts';
 import { indexServices } from './services.ts';
@@ -20,6 +21,8 @@ export interface ServiceHandlerOptions {
   readonly services: readonly ServiceHandler<any>[];
   /** `temporal()` of `nexus-lambda/temporal`, for handlers that use `@temporalio/nexus`. */
   readonly temporal?: TemporalSide;
+  /** `queuedDelivery()` of `nexus-lambda/aws`, for operations that an endpoint delivers through a queue. */
+  readonly queue?: QueueSide;
   /** As in the options of a worker. The first of them is the outermost. */
   readonly interceptors?: { readonly nexus?: readonly NexusInterceptorsFactory[] };
   /** Defaults to `console`: JSON lines on Lambda, text elsewhere, at the level that the function is set to. */
@@ -34,6 +37,7 @@ export interface ServiceHandlerOptions {
 /** A Lambda handler, and a middy chain: `.use()` takes any middleware written for Lambda. */
 export interface ServiceLambdaHandler {
   (event: ContractQuery, context: LambdaContext): Promise<ContractAnswer>;
+  (event: SqsEvent, context: LambdaContext): Promise<SqsBatchResponse>;
   (event: unknown, context: LambdaContext): Promise<LambdaHttpResult>;
   /** The service handlers that it serves. */
   readonly services: readonly ServiceHandler[];
@@ -61,7 +65,8 @@ export interface MiddlewareRequest {
 
 /**
  * Makes the Lambda handler of one or more Nexus services. It answers an invocation from the router, an API Gateway
- * HTTP API event and a Function URL event, and tells a deploy which operations it has.
+ * HTTP API event and a Function URL event, takes operations from a queue where it was given a `queue`, and tells a deploy
+ * which operations it has.
  *
  * Where `NEXUS_COLLOCATED_ENDPOINTS` is set, as the constructs do for a function that an API calls without a router,
  * an HTTP event is answered for the endpoints named there only, and for their callers.
@@ -112,9 +117,10 @@ export function createServiceHandler(options: ServiceHandlerOptions): ServiceLam
   });
 
   const run = chain as unknown as (event: unknown, context: LambdaContext) => Promise<LambdaHttpResult>;
-  const handler = async (event: unknown, context: LambdaContext): Promise<LambdaHttpResult | ContractAnswer> => {
-    // Before the middlewares: theirs are requests.
-    if (isContractQuery(event)) return { nexusContract: 1, services: answering.services.contract };
+  async function attempt(
+    event: unknown,
+    context: LambdaContext,
+  ): Promise<{ result: LambdaHttpResult; abandoned: boolean }> {
     const invocation: Invocation = { startedAt: performance.now(), abandoned: false };
     const result = await invocations
       .run(invocation, () => run(event, context))
@@ -123,10 +129,32 @@ export function createServiceHandler(options: ServiceHandlerOptions): ServiceLam
         // The environment must end all the same, and with an answer.
         return answerTo(error, event);
       });
-    if (invocation.abandoned) {
-      if (context.retireEnvironment) context.retireEnvironment();
-      else await retireLambdaEnvironment(result, context);
+    return { result, abandoned: invocation.abandoned };
+  }
+
+  async function takeBatch(event: SqsEvent, context: LambdaContext): Promise<SqsBatchResponse> {
+    if (options.queue === undefined) {
+      throw new TypeError(
+        'a queue delivers operations to this function, and createServiceHandler was given nothing to take them with; add ' +
+          "queue: queuedDelivery() of 'nexus-lambda/aws', or take queuedOperations from its endpoints",
+      );
     }
+    let someAbandoned = false;
+    const response = await options.queue.consume(event, context, async (one, itsContext) => {
+      const { result, abandoned } = await attempt(one, itsContext);
+      someAbandoned ||= abandoned;
+      return result;
+    });
+    if (someAbandoned) await retire(response, context);
+    return response;
+  }
+
+  const handler = async (event: unknown, context: LambdaContext) => {
+    // Before the middlewares: theirs are requests.
+    if (isContractQuery(event)) return { nexusContract: 1, services: answering.services.contract } as const;
+    if (isSqsEvent(event)) return takeBatch(event, context);
+    const { result, abandoned } = await attempt(event, context);
+    if (abandoned) await retire(result, context);
     return result;
   };
   const chained =
@@ -143,6 +171,11 @@ export function createServiceHandler(options: ServiceHandlerOptions): ServiceLam
     onError: chained(chain.onError as (middleware: NonNullable<Middleware['onError']>) => unknown),
   });
   return serviceHandler;
+}
+
+async function retire(answer: LambdaHttpResult | SqsBatchResponse, context: LambdaContext): Promise<void> {
+  if (context.retireEnvironment) context.retireEnvironment();
+  else await retireLambdaEnvironment(answer, context);
 }
 
 interface Invocation {

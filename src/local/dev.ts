@@ -2,6 +2,8 @@ import { performance } from 'node:perf_hooks';
 import { pathToFileURL } from 'node:url';
 import { inspect } from 'node:util';
 import type { NexusHttpRequest, NexusHttpResponse, ServiceContract } from '../nexus/message.ts';
+import type { OperationStore } from '../operations/ports.ts';
+import type { OperationRecord } from '../operations/record.ts';
 import type { Target } from '../router/ports.ts';
 import { summarizeRequest } from '../router/request-summary.ts';
 import { endpointPath } from '../router/route.ts';
@@ -11,12 +13,15 @@ import { ModuleLoadError } from './execution-environment.ts';
 import { foreignOrigin } from './foreign-origin.ts';
 import { startHttpServer } from './http-server.ts';
 import { createLocalInvoker, type LocalInvoker } from './local-invoker.ts';
+import { createLocalOperations } from './local-operations.ts';
 import { type Bundle, watchModule } from './module-bundler.ts';
+import { formatAttemptLine, formatCompletionLine } from './operation-line.ts';
 import { publishEndpoint, reserveEndpoint } from './publish-endpoint.ts';
-import { formatRequestLine } from './request-line.ts';
+import { formatRequestLine, printable } from './request-line.ts';
 import { noticeSlowLoad } from './slow-load.ts';
 import { createSqliteEndpointRegistry } from './sqlite-endpoint-registry.ts';
 import { openEphemeralStore, openStore, type Store } from './store.ts';
+import { terminalLogger } from './terminal-logger.ts';
 
 /** What `nexus-lambda dev` serves, and where. */
 export interface DevOptions {
@@ -31,6 +36,8 @@ export interface DevOptions {
   readonly temporalNamespace?: string;
   /** The folder of the embedded store; undefined keeps it in memory. */
   readonly dataFolder?: string;
+  /** Operations that are delivered through a queue, as `service/operation`. */
+  readonly queue?: readonly string[];
   /** Absolute. */
   readonly dataConverterPath?: string;
 }
@@ -71,7 +78,17 @@ export async function startDev(options: DevOptions, terminal: DevTerminal): Prom
   const store = openStoreOf(options);
   const registry = createSqliteEndpointRegistry(store.db, Date);
   const invoker = createLocalInvoker({ target, report: complain });
+  const logger = terminalLogger(terminal.stderr);
+  const { durable, ...queued } = createLocalOperations({
+    ...{ db: store.db, registry, invoker, target, clock: Date, logger },
+    events: {
+      attempted: (record, ms) => say(formatAttemptLine(record, { ms, now: Date.now() }, terminal.stdout)),
+      completed: (record, ms) => say(formatCompletionLine(record, { ms, now: Date.now() }, terminal.stdout)),
+      waitingFor: (running, ms) => say(`waiting up to ${ms / 1_000} s for ${runningNames(running)}`),
+    },
+  });
   const router = createRouter({
+    durable,
     endpoints: { get: registry.get, getLatest: registry.get, settle: async () => {} },
     invoker,
     clock: Date,
@@ -122,7 +139,12 @@ export async function startDev(options: DevOptions, terminal: DevTerminal): Prom
       if (services === undefined) return bundle.discard();
       serving?.discard();
       serving = bundle;
-      await publishEndpoint(registry, { name: options.endpoint, target, services });
+      await publishEndpoint(registry, { name: options.endpoint, target, services, ...queuedOf(options) });
+      for (const name of missingOperations(options, services)) {
+        complain(`--queue ${name}: the module has no such operation; it has ${namesIn(services).join(', ')}`);
+      }
+      const waiting = await queued.serve();
+      if (waiting > 0) say(`${waiting} queued ${waiting === 1 ? 'operation goes' : 'operations go'} on`);
       if (isReady)
         say(`reloaded in ${Math.round(performance.now() - startedAt)} ms: ${operationNames(services).join(', ')}`);
       ready.resolve(services);
@@ -140,14 +162,18 @@ export async function startDev(options: DevOptions, terminal: DevTerminal): Prom
   let server: Awaited<ReturnType<typeof startHttpServer>> | undefined;
   let watch: Awaited<ReturnType<typeof watchModule>> | undefined;
   async function close(): Promise<void> {
-    await server?.close();
-    await Promise.all([watch?.close(), invoker.close()]);
+    // An attempt that is not done in time ends with the process, and is made again by the next one.
+    const [attemptsEnded] = await Promise.all([queued.close(), server?.close()]);
+    await Promise.all([watch?.close(), attemptsEnded && invoker.close()]);
+    const left = await leftIn(queued.store);
+    if (left > 0) say(`${left} ${left === 1 ? 'operation is' : 'operations are'} ${fateOf(options)}`);
     store.close();
   }
 
   try {
     // A request that comes before the module is loaded waits for it: NOT_FOUND would end its operation for good.
-    await reserveEndpoint(registry, { name: options.endpoint, target });
+    await reserveEndpoint(registry, { name: options.endpoint, target, ...queuedOf(options) });
+    await queued.start();
     server = await startHttpServer(options.port, handle);
     watch = await watchModule(
       options,
@@ -180,6 +206,35 @@ function temporalOf({ temporalAddress, temporalNamespace, taskQueue }: DevOption
     ...(temporalNamespace === undefined ? {} : { namespace: temporalNamespace }),
     taskQueue,
   };
+}
+
+function queuedOf({ queue = [] }: DevOptions): { readonly queued?: readonly string[] } {
+  return queue.length === 0 ? {} : { queued: [...new Set(queue)] };
+}
+
+/** Of `--queue`: those that the module does not have, or not any more. */
+function missingOperations(options: DevOptions, services: readonly ServiceContract[]): string[] {
+  const { queued = [] } = queuedOf(options);
+  return queued.filter((name) => !namesIn(services).includes(name));
+}
+
+/** As `--queue` takes them. */
+function namesIn(services: readonly ServiceContract[]): string[] {
+  return services.flatMap(({ name, operations }) => operations.map((operation) => `${name}/${operation}`));
+}
+
+function runningNames(running: readonly OperationRecord[]): string {
+  const names = [...new Set(running.map(({ start: { service, operation } }) => `${service}/${operation}`))];
+  return `${running.length} ${running.length === 1 ? 'attempt' : 'attempts'}: ${printable(names.join(', '))}`;
+}
+
+async function leftIn(operations: OperationStore): Promise<number> {
+  const { queued, claimed } = await operations.count({});
+  return queued + claimed;
+}
+
+function fateOf({ dataFolder }: DevOptions): string {
+  return dataFolder === undefined ? 'lost: --ephemeral keeps nothing' : 'kept, and run by the next start';
 }
 
 function operationNames(services: readonly ServiceContract[]): string[] {

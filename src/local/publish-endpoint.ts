@@ -8,8 +8,8 @@ import type { Endpoint, EndpointRegistry, EndpointSpec } from '../router/ports.t
 export async function publishEndpoint(registry: EndpointRegistry, spec: EndpointSpec): Promise<Endpoint> {
   const stored = await registry.get(spec.name);
   if (stored === undefined) return registry.create(spec);
-  const { target, services } = stored;
-  if (isDeepStrictEqual({ target, services }, { target: spec.target, services: spec.services })) return stored;
+  const said = ({ target, services, queued }: EndpointSpec) => ({ target, services, queued });
+  if (isDeepStrictEqual(said(stored), said(spec))) return stored;
   return registry.update(
     { ...spec, ...(stored.description === undefined ? {} : { description: stored.description }) },
     stored.version,

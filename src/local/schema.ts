@@ -15,6 +15,27 @@ const STEPS: readonly string[] = [
    ) STRICT, WITHOUT ROWID`,
   // JSON: what else the owner says of the endpoint, by the names of EndpointSpec.
   "ALTER TABLE endpoint ADD COLUMN more TEXT NOT NULL DEFAULT '{}'",
+  // The columns besides the record are what is searched, taken out of it. Every list is read off an index that has its
+  // order and all that it is narrowed by.
+  `CREATE TABLE operation (
+     token            TEXT PRIMARY KEY,
+     key              TEXT NOT NULL UNIQUE,
+     version          INTEGER NOT NULL,
+     endpoint         TEXT NOT NULL,
+     state            TEXT NOT NULL,
+     completion_state TEXT,
+     accepted_at      INTEGER NOT NULL, -- milliseconds since the epoch, as all times
+     due_at           INTEGER,
+     retain_until     INTEGER NOT NULL,
+     record           TEXT NOT NULL -- JSON: OperationRecord
+   ) STRICT;
+   CREATE INDEX operation_accepted ON operation (accepted_at, token);
+   CREATE INDEX operation_endpoint ON operation (endpoint, accepted_at, token, state, completion_state);
+   CREATE INDEX operation_state ON operation (state, accepted_at, token, endpoint, completion_state);
+   CREATE INDEX operation_completion ON operation (completion_state, accepted_at, token, endpoint, state)
+     WHERE completion_state IS NOT NULL;
+   CREATE INDEX operation_due ON operation (due_at, token) WHERE due_at IS NOT NULL;
+   CREATE INDEX operation_retained ON operation (retain_until)`,
 ];
 
 /**

@@ -17,6 +17,7 @@ export const HEADER = {
   retryable: 'nexus-request-retryable',
   failureSupport: 'temporal-nexus-failure-support',
   failureSource: 'temporal-nexus-failure-source',
+  prefer: 'prefer',
 } as const;
 
 /** What precedes the name of a header field that the caller wants back with the completion. */

@@ -1,5 +1,7 @@
 import type { LambdaHttpResult, NexusInvocation } from '../handler/invocation.ts';
 import type { ServiceContract } from '../nexus/message.ts';
+import type { AllowedCallback } from '../operations/callback-rules.ts';
+import type { QueueUrls } from '../operations/record.ts';
 import type { EndpointSettings } from './settings.ts';
 
 /** Where an endpoint's requests go: as Temporal's own targets, a task queue in a namespace. */
@@ -26,6 +28,12 @@ export interface EndpointSpec {
   readonly owner?: string;
   /** What the deploy declares. */
   readonly settings?: EndpointSettings;
+  /** Operations that are delivered through a queue, as `service/operation`; whoever calls them cannot tell. */
+  readonly queued?: readonly string[];
+  /** URLs of the queues of its target, where these are of SQS. */
+  readonly queues?: QueueUrls;
+  /** Where completions may go. Empty by default: a callback URL is whatever a caller says. */
+  readonly allowedCallbacks?: readonly AllowedCallback[];
 }
 
 /** An endpoint as the registry keeps it. */

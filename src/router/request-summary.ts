@@ -1,4 +1,5 @@
 import { HandlerError } from 'nexus-rpc';
+import { innermostMessage } from '../nexus/innermost-message.ts';
 import type { NexusHttpResponse } from '../nexus/message.ts';
 import { typeOfStatus } from '../nexus/status.ts';
 import { parseRoute } from './route.ts';
@@ -48,20 +49,10 @@ function outcomeOf({ status, headers }: NexusHttpResponse): string {
   }
 }
 
-/** A failure that only wraps another says less than the one inside. */
 function messageOf(body: Uint8Array): string | undefined {
   try {
-    const failure: unknown = JSON.parse(new TextDecoder().decode(body));
-    return innermostOwnMessage(failure);
+    return innermostMessage(JSON.parse(new TextDecoder().decode(body)));
   } catch {
     return undefined; // no JSON: a middleware's answer; the status is all there is to say
   }
-}
-
-function innermostOwnMessage(failure: unknown): string | undefined {
-  if (typeof failure !== 'object' || failure === null) return undefined;
-  const { message, cause } = failure as { message?: unknown; cause?: unknown };
-  if (typeof message !== 'string') return undefined;
-  const wraps = message === '' || message === 'operation error' || /^Handler error: [A-Z_]+$/.test(message);
-  return (wraps ? innermostOwnMessage(cause) : undefined) ?? message;
 }

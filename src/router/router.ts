@@ -8,6 +8,7 @@ import type { NexusHttpRequest, NexusHttpResponse } from '../nexus/message.ts';
 import { MAX_BODY_BYTES, MAX_HEADER_BYTES } from '../nexus/request.ts';
 import { formatFailureResponse } from '../nexus/response.ts';
 import { type DeliveryTimes, deliveryTimes } from './delivery-times.ts';
+import type { DurableDelivery } from './durable-delivery.ts';
 import type { EndpointView } from './endpoint-view.ts';
 import { InvokeError, type InvokeErrorReason } from './errors.ts';
 import { toHttpResponse } from './lambda-result.ts';
@@ -28,6 +29,8 @@ export interface RouterDeps {
   readonly endpoints: EndpointView;
   readonly invoker: Invoker;
   readonly clock: Clock;
+  /** Left out where no operation is delivered through a queue. */
+  readonly durable?: DurableDelivery;
   /** All names, for the answer to an unknown one. Left out where callers should not learn of each other's endpoints. */
   readonly endpointNames?: () => Promise<readonly string[]>;
 }
@@ -51,12 +54,14 @@ export interface Caller {
 export type Router = (request: NexusHttpRequest, caller: Caller) => Promise<NexusHttpResponse>;
 
 /** Makes the router of these endpoints. A handler gets what is left of `Request-Timeout`, 30 s at most. */
-export function createRouter({ endpoints, invoker, clock, endpointNames }: RouterDeps): Router {
+export function createRouter({ endpoints, invoker, clock, durable, endpointNames }: RouterDeps): Router {
   async function deliver(request: NexusHttpRequest, caller: Caller, leftMs: () => number): Promise<NexusHttpResponse> {
     refuseOversize(request);
     const route = parseRoute(request.path, caller.gateway);
     const headers = withoutCredentials(request.headers);
     const endpoint = await findEndpoint(route.endpoint, caller.principal, leftMs);
+    const answered = await durable?.answer(endpoint, { ...request, path: route.path, headers }, caller);
+    if (answered !== undefined) return answered;
     const { handlerMs, waitMs } = timesOf(leftMs(), caller);
     const invocation: NexusInvocation = {
       nexusInvocation: 1,

@@ -54,7 +54,7 @@ it.each([
   [['dev', 'shop.ts', '--task-queue', ''], 'It must not be empty'],
   [['dev', 'shop.ts', '--data-converter', 'nope.ts'], 'There is no file'],
   [['dev', 'shop.ts', '--ephemeral', '--data', 'x'], "'--ephemeral' cannot be used with option '--data <dir>'"],
-  [['dev', '--queue', 'shop/buy', 'shop.ts'], '--queue shop/buy was given, but queued delivery is not there yet'],
+  [['dev', '--queue', 'buy', 'shop.ts'], 'Give the names of service and operation: orders/place'],
   [['dev', '1.ts'], '"1" cannot be made the name of an endpoint'],
   [['serve'], "unknown command 'serve'"],
 ])('fails when called with %j, saying what is allowed', async (args, message) => {

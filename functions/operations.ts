@@ -1,0 +1,3 @@
+import { operationsHandlerOfEnvironment } from '../src/aws/operations-handler.ts';
+
+export const handler = operationsHandlerOfEnvironment();

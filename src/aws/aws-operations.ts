@@ -1,0 +1,36 @@
+import type { DynamoDBClient } from '@aws-sdk/client-dynamodb';
+import type { SQSClient } from '@aws-sdk/client-sqs';
+import type { Logger } from '../handler/logger.ts';
+import { createOperations, type Operations, type OperationsDeps } from '../operations/operations.ts';
+import type { OperationStore } from '../operations/ports.ts';
+import { createDynamoOperationStore } from './dynamodb-operation-store.ts';
+import { createSqsQueues } from './sqs-queues.ts';
+
+export interface AwsOperationsDeps {
+  readonly dynamo: DynamoDBClient;
+  readonly sqs: SQSClient;
+  /** Of the operations. */
+  readonly tableName: string;
+  readonly logger: Logger;
+  readonly cancelInner: OperationsDeps['cancelInner'];
+}
+
+/** Operations that are kept in DynamoDB and woken by SQS. */
+export function createAwsOperations(deps: AwsOperationsDeps): {
+  readonly operations: Operations;
+  readonly store: OperationStore;
+} {
+  const { dynamo, sqs, tableName, logger, cancelInner } = deps;
+  const store = createDynamoOperationStore({ client: dynamo, tableName });
+  const taskQueue = createSqsQueues({ client: sqs, tableName });
+  const operations = createOperations({
+    store,
+    taskQueue,
+    completionQueue: taskQueue.completions,
+    clock: Date,
+    random: Math.random,
+    cancelInner,
+    logger,
+  });
+  return { operations, store };
+}

@@ -1,0 +1,31 @@
+import type { DynamoDBClient } from '@aws-sdk/client-dynamodb';
+import { SQSClient } from '@aws-sdk/client-sqs';
+import type { Logger } from '../handler/logger.ts';
+import { createDurableDelivery, type DurableDelivery } from '../router/durable-delivery.ts';
+import type { EndpointView } from '../router/endpoint-view.ts';
+import { createOperationInvoker } from '../router/operation-invoker.ts';
+import type { Invoker } from '../router/ports.ts';
+import { createAwsOperations } from './aws-operations.ts';
+import { callbacksOf } from './callbacks.ts';
+import { CLIENT_OPTIONS } from './client-options.ts';
+
+export interface RouterDurableDeps {
+  readonly dynamo: DynamoDBClient;
+  readonly tableName: string;
+  readonly endpoints: EndpointView;
+  readonly invoker: Invoker;
+  readonly logger: Logger;
+}
+
+/** The router's part of queued delivery; in a file of its own, which the first request that needs it loads. */
+export function routerDurable({ dynamo, tableName, endpoints, invoker, logger }: RouterDurableDeps): DurableDelivery {
+  const { cancel: cancelInner } = createOperationInvoker({ registry: endpoints, invoker, clock: Date, logger });
+  const { operations, store } = createAwsOperations({
+    dynamo,
+    sqs: new SQSClient(CLIENT_OPTIONS),
+    tableName,
+    logger,
+    cancelInner,
+  });
+  return createDurableDelivery({ operations, store, clock: Date, callbacksOf });
+}

@@ -1,0 +1,62 @@
+import { SendMessageCommand, type SQSClient } from '@aws-sdk/client-sqs';
+import type { CompletionQueue, TaskQueue } from '../operations/ports.ts';
+import type { OperationRecord, QueueUrls } from '../operations/record.ts';
+import { formatCompletionMessage, formatWakeUp } from './queue-messages.ts';
+
+export interface SqsQueuesDeps {
+  readonly client: SQSClient;
+  /** Of the operations, which the messages name. */
+  readonly tableName: string;
+}
+
+/** Longest id of a message group, and the characters that one may have (SQS API reference). */
+const MAX_GROUP_LENGTH = 128;
+const NOT_IN_GROUP = /[^\w!"#$%&'()*+,\-./:;<=>?@[\\\]^`{|}~]/g;
+
+/**
+ * The queues of SQS that a record names. Wake-ups of one caller are one message group: on a standard queue that makes it
+ * fair, so that a caller with a backlog does not hold up the others.
+ */
+export function createSqsQueues({
+  client,
+  tableName,
+}: SqsQueuesDeps): TaskQueue & { readonly completions: CompletionQueue } {
+  async function send(
+    QueueUrl: string,
+    MessageBody: string,
+    options: { delayMs?: number; group?: string } = {},
+  ): Promise<void> {
+    const { delayMs = 0, group } = options;
+    await client.send(
+      new SendMessageCommand({
+        QueueUrl,
+        MessageBody,
+        DelaySeconds: Math.ceil(delayMs / 1000),
+        ...(group !== undefined && { MessageGroupId: group }),
+      }),
+    );
+  }
+
+  return {
+    send: (record, { token, attempt }, delayMs) =>
+      send(urlsOf(record).task, formatWakeUp({ table: tableName, token, attempt }), {
+        delayMs,
+        group: groupOf(record.principal),
+      }),
+    deadLetter: (record, { token, attempt }, reason) =>
+      send(urlsOf(record).deadLetter, formatWakeUp({ table: tableName, token, attempt, reason })),
+    completions: {
+      send: (record, delayMs) =>
+        send(urlsOf(record).completion, formatCompletionMessage(tableName, record), { delayMs }),
+    },
+  };
+}
+
+function urlsOf({ token, queues }: Pick<OperationRecord, 'token' | 'queues'>): QueueUrls {
+  if (queues !== undefined) return queues;
+  throw new Error(`operation ${token} names no queues: it was not accepted by a router of nexus-lambda on AWS`);
+}
+
+function groupOf(principal: string): string {
+  return principal.replace(NOT_IN_GROUP, '_').slice(-MAX_GROUP_LENGTH);
+}

@@ -1,0 +1,27 @@
+import type { LambdaContext, LambdaHttpResult, NexusInvocation } from './invocation.ts';
+
+/** A batch of messages of an SQS queue: the members that are used. */
+export interface SqsEvent {
+  readonly Records: readonly { readonly messageId: string; readonly body: string; readonly eventSource: 'aws:sqs' }[];
+}
+
+/** Names the messages that have to come again (`ReportBatchItemFailures`). */
+export interface SqsBatchResponse {
+  readonly batchItemFailures: readonly { readonly itemIdentifier: string }[];
+}
+
+/** Runs one invocation as if the router had sent it. Does not reject. */
+export type HandleInvocation = (invocation: NexusInvocation, context: LambdaContext) => Promise<LambdaHttpResult>;
+
+/**
+ * What a handler needs for operations that a queue delivers to it. Made by `queuedDelivery()` of `nexus-lambda/aws`; a
+ * handler whose endpoints queue nothing goes without, and never loads it.
+ */
+export interface QueueSide {
+  consume(event: SqsEvent, context: LambdaContext, handle: HandleInvocation): Promise<SqsBatchResponse>;
+}
+
+export function isSqsEvent(event: unknown): event is SqsEvent {
+  const records = (event as Partial<SqsEvent> | null)?.Records;
+  return Array.isArray(records) && records[0]?.eventSource === 'aws:sqs';
+}

@@ -1,0 +1,65 @@
+/** Messages in memory, each handled once its time has come. What it holds is lost with the process: the store has it all. */
+export interface DelayedQueue<T> {
+  /** Where the message has not to wait, it is being handled on return. */
+  send(message: T, delayMs: number): void;
+  /** Handles no more messages, and resolves when those under way are done. */
+  close(): Promise<void>;
+}
+
+export interface DelayedQueueOptions<T> {
+  /** Rejects where the message is to come again. */
+  readonly handle: (message: T) => Promise<void>;
+  /** How many messages are handled at the same time. */
+  readonly concurrency: number;
+  readonly onError: (error: unknown) => void;
+}
+
+/** How long a message that could not be handled waits. */
+const AGAIN_MS = 1_000;
+
+export function createDelayedQueue<T>({ handle, concurrency, onError }: DelayedQueueOptions<T>): DelayedQueue<T> {
+  const timers = new Set<NodeJS.Timeout>();
+  const ready: T[] = [];
+  const running = new Set<Promise<void>>();
+  let closed = false;
+
+  function send(message: T, delayMs: number): void {
+    if (closed) return;
+    if (delayMs > 0) {
+      const timer = setTimeout(() => {
+        timers.delete(timer);
+        send(message, 0);
+      }, delayMs);
+      timers.add(timer);
+    } else {
+      ready.push(message);
+      next();
+    }
+  }
+
+  function next(): void {
+    while (!closed && running.size < concurrency) {
+      const message = ready.shift();
+      if (message === undefined) return;
+      const run = handle(message)
+        .catch((error: unknown) => {
+          onError(error);
+          send(message, AGAIN_MS);
+        })
+        .finally(() => {
+          running.delete(run);
+          next();
+        });
+      running.add(run);
+    }
+  }
+
+  return {
+    send,
+    async close() {
+      closed = true;
+      for (const timer of timers) clearTimeout(timer);
+      await Promise.all(running);
+    },
+  };
+}

@@ -1,0 +1,145 @@
+import { lookup } from 'node:dns/promises';
+import { once } from 'node:events';
+import { request as httpRequest, type IncomingMessage } from 'node:http';
+import { connect as connectTcp, type Socket } from 'node:net';
+import { VERSION } from '../handler/version.ts';
+import type { CompletionRequest } from '../nexus/completion.ts';
+import { HEADER, isSendableHeader } from '../nexus/headers.ts';
+import type { Headers } from '../nexus/message.ts';
+import { parseAllowedCallbacks } from './allowed-callbacks.ts';
+import { beforeAbort } from './before-abort.ts';
+import { type AllowedCallback, type CallbackPolicy, checkCallback } from './callback-rules.ts';
+import { type PostResult, resultOfAnswer, resultOfError } from './completion-result.ts';
+import { type ConnectCheckedOptions, connectChecked, type Resolve } from './connect-checked.ts';
+
+export interface CompletionPosterDeps {
+  readonly callbacks: CallbackPolicy;
+  /** Reads the secret of a rule's `authorization`. Asked before each completion: keep what it said for a while. */
+  readonly readSecret?: (secretArn: string) => Promise<string>;
+  /** Default: the resolver of the operating system. */
+  readonly resolve?: Resolve;
+  /** Default: a TCP connection. */
+  readonly connect?: ConnectCheckedOptions['connect'];
+  /** Milliseconds until an answer that has not come is given up. Default 10,000: what Temporal gives its own callbacks. */
+  readonly timeoutMs?: number;
+}
+
+/** Sends a completion to a callback URL, once. Never rejects for what callback and network do. */
+export type PostCompletion = (url: string, completion: CompletionRequest) => Promise<PostResult>;
+
+/** A failure is told in less; more of an answer is not read. */
+const MAX_ANSWER_BYTES = 64 * 1024;
+
+/** With a "/" in it, Temporal takes what is around it for the name and version of an SDK, and refuses some. */
+const USER_AGENT = `nexus-lambda (${VERSION})`;
+
+/** Headers of a completion that are no secret of anybody's. */
+const PLAIN_HEADER = /^(?:content-.*|host|user-agent|nexus-link|nexus-operation-(?:state|start-time|close-time))$/;
+
+/**
+ * Makes what sends completions: to allowed callbacks at allowed addresses only, without following redirects, each over a
+ * connection of its own that is closed afterwards.
+ *
+ * @throws TypeError for rules that {@link parseAllowedCallbacks} refuses, and for one whose `authorization` is in a secret
+ * without `readSecret`.
+ */
+export function createCompletionPoster(deps: CompletionPosterDeps): PostCompletion {
+  const { callbacks, readSecret, resolve = lookUp, connect = connectTcp, timeoutMs = 10_000 } = deps;
+  const secret = parseAllowedCallbacks(callbacks.allowed).find(
+    ({ authorization }) => typeof authorization === 'object',
+  );
+  if (secret !== undefined && readSecret === undefined) {
+    throw new TypeError(`the authorization for ${secret.origin} is in a secret, and there is no readSecret to read it`);
+  }
+
+  return async (callback, { headers, body }) => {
+    const check = checkCallback(callback, callbacks);
+    if (check.kind === 'none') return { kind: 'dead-lettered', message: 'there is no URL to send the completion to' };
+    if (check.kind === 'refused') return { kind: 'dead-lettered', message: check.reason };
+    const { url, rule } = check;
+    const signal = AbortSignal.timeout(timeoutMs);
+    let authorization: Headers;
+    try {
+      authorization = await beforeAbort(signal, authorizationOf(rule, readSecret));
+    } catch (error) {
+      const message = `the authorization for ${url.origin} is not there: ${(error as Error).message}`;
+      return { kind: 'retry', message, alarm: true };
+    }
+    const sent = { ...headers, ...authorization, host: url.host, [HEADER.userAgent]: USER_AGENT };
+    let socket: Socket | undefined;
+    try {
+      socket = await connectChecked(url, { rule, ca: rule.ca, resolve, connect, signal });
+      const answer = await exchange(socket, url, { headers: sent, body, signal });
+      return resultOfAnswer(url.origin, answer, (said) => withoutSecrets(said, sent));
+    } catch (error) {
+      return resultOfError(url.origin, signal.aborted ? new Error(`nothing came within ${timeoutMs} ms`) : error);
+    } finally {
+      socket?.destroy();
+    }
+  };
+}
+
+async function exchange(
+  socket: Socket,
+  { pathname, search }: URL,
+  { headers, body, signal }: CompletionRequest & { readonly signal: AbortSignal },
+) {
+  // The socket is connected and checked, and TLS where it has to be: all that is left is HTTP.
+  const request = httpRequest({
+    method: 'POST',
+    path: pathname + search,
+    headers,
+    createConnection: () => socket,
+    signal,
+  });
+  request.end(body);
+  const [response] = (await beforeAbort(signal, once(request, 'response'))) as [IncomingMessage];
+  const { statusCode: status = 0 } = response;
+  const succeeded = status >= 200 && status < 300;
+  return { status, headers: flat(response), body: succeeded ? new Uint8Array() : await start(response) };
+}
+
+/** The body, or nothing where it is longer than a failure, or does not end in time. The status has come in any case. */
+async function start(response: IncomingMessage): Promise<Uint8Array> {
+  const chunks: Buffer[] = [];
+  let bytes = 0;
+  try {
+    for await (const chunk of response as AsyncIterable<Buffer>) {
+      bytes += chunk.length;
+      if (bytes > MAX_ANSWER_BYTES) return new Uint8Array();
+      chunks.push(chunk);
+    }
+  } catch {
+    return new Uint8Array();
+  }
+  return Buffer.concat(chunks);
+}
+
+function flat({ headers }: IncomingMessage): Headers {
+  return Object.fromEntries(Object.entries(headers).map(([name, value]) => [name, String(value)]));
+}
+
+/** The rule's own over what the caller gave: that is for the callback of his choice, and this one is the owner's. */
+async function authorizationOf(
+  { authorization }: AllowedCallback,
+  readSecret: CompletionPosterDeps['readSecret'],
+): Promise<Headers> {
+  if (authorization === undefined) return {};
+  const value = typeof authorization === 'string' ? authorization : await readSecret?.(authorization.secretArn);
+  if (!value || !isSendableHeader('authorization', value)) {
+    throw new TypeError('the secret is empty, or holds what no header can, such as a line break at its end');
+  }
+  return { authorization: value };
+}
+
+/** What an endpoint says may quote the tokens that it was sent, and is stored and shown. */
+function withoutSecrets(said: string, sent: Headers): string {
+  const secrets = Object.entries(sent)
+    .filter(([name]) => !PLAIN_HEADER.test(name))
+    .flatMap(([, value]) => value.match(/[\w+/=.-]{12,}/g) ?? []);
+  return secrets.reduce((left, secret) => left.replaceAll(secret, '[redacted]'), said);
+}
+
+async function lookUp(host: string): Promise<readonly string[]> {
+  return (await lookup(host, { all: true })).map(({ address }) => address);
+}

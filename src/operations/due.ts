@@ -1,0 +1,35 @@
+import type { OperationRecord } from './record.ts';
+
+/** What a message takes from one that sends it to one that has claimed it, where nothing is in its way. */
+const GRACE_MS = 60_000;
+
+/** A backlog of days must not be woken every minute: the time between two wake-ups doubles, up to this. */
+const LONGEST_GRACE_MS = 3_600_000;
+
+/** An environment that ends at its lease's end may still write how the attempt ended. */
+const LEASE_GRACE_MS = 5_000;
+
+/** When the reconciler has to look at a record; `undefined` where nothing is left to do for it. */
+export function dueAt(record: OperationRecord, now: number): number | undefined {
+  switch (record.state) {
+    case 'queued':
+      return earliest(Math.max(record.nextAttemptAt, now) + grace(record), record.expiresAt);
+    case 'claimed':
+      return (record.claim?.leaseUntil ?? now) + LEASE_GRACE_MS;
+    case 'dead-lettered':
+      return record.expiresAt;
+    case 'handed-over':
+      return record.cancelForward === 'pending' ? now + grace(record) : undefined;
+    case 'ended':
+      if (record.completion?.state !== 'pending') return undefined;
+      return Math.max(record.completion.nextAttemptAt, now) + grace(record);
+  }
+}
+
+function grace({ wakeUps }: OperationRecord): number {
+  return Math.min(GRACE_MS * 2 ** Math.min(wakeUps, 10), LONGEST_GRACE_MS);
+}
+
+function earliest(one: number, other: number | undefined): number {
+  return other === undefined ? one : Math.min(one, other);
+}
