@@ -5,8 +5,10 @@ import { HTTP_API_TIMEOUT_MS } from '../handler/lambda-event.ts';
 import { parseDuration } from '../nexus/duration.ts';
 import { withoutCredentials } from '../nexus/headers.ts';
 import type { NexusHttpRequest, NexusHttpResponse } from '../nexus/message.ts';
+import { queryParameter } from '../nexus/path.ts';
 import { MAX_BODY_BYTES, MAX_HEADER_BYTES } from '../nexus/request.ts';
 import { formatFailureResponse } from '../nexus/response.ts';
+import { checkCallback } from '../operations/callback-rules.ts';
 import { type DeliveryTimes, deliveryTimes } from './delivery-times.ts';
 import type { DurableDelivery } from './durable-delivery.ts';
 import type { EndpointView } from './endpoint-view.ts';
@@ -60,6 +62,7 @@ export function createRouter({ endpoints, invoker, clock, durable, endpointNames
     const route = parseRoute(request.path, caller.gateway);
     const headers = withoutCredentials(request.headers);
     const endpoint = await findEndpoint(route.endpoint, caller.principal, leftMs);
+    refuseCallback(endpoint, request);
     const answered = await durable?.answer(endpoint, { ...request, path: route.path, headers }, caller);
     if (answered !== undefined) return answered;
     const { handlerMs, waitMs } = timesOf(leftMs(), caller);
@@ -170,6 +173,16 @@ const TYPE_OF_REASON: Record<InvokeErrorReason, HandlerErrorType> = {
   throttled: 'RESOURCE_EXHAUSTED',
   unreachable: 'UNAVAILABLE',
 };
+
+/**
+ * A handler passes the callback on to its Temporal, which checks it by rules of its own; an endpoint that names allowed
+ * callbacks has those checked for each start. Malformed ones are left to the handler's parser.
+ */
+function refuseCallback({ allowedCallbacks = [] }: Endpoint, { query }: NexusHttpRequest): void {
+  if (allowedCallbacks.length === 0) return;
+  const check = checkCallback(queryParameter(query, 'callback') || undefined, { allowed: allowedCallbacks });
+  if (check.kind === 'refused') throw new HandlerError('BAD_REQUEST', check.reason);
+}
 
 function refuseOversize({ headers, body }: NexusHttpRequest): void {
   if (body.length > MAX_BODY_BYTES) {

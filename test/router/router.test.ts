@@ -276,3 +276,17 @@ it('gives reads of the registry that are under way a moment before it answers', 
   await createRouter({ endpoints, invoker: { invoke: async () => ANSWER }, clock })(ORDER, { principal: 'local' });
   expect(settled).toBe(1);
 });
+
+it('refuses a callback that is not among those that the endpoint names, whoever would send to it', async () => {
+  const { handle, invoked, registry } = await setUp();
+  const shop = (await registry.get('shop')) as Endpoint;
+  const allowedCallbacks = [{ origin: 'https://temporal.example.com' }];
+  await registry.update({ ...shop, allowedCallbacks }, 1);
+  const elsewhere = await handle({ query: `callback=${encodeURIComponent('https://evil.example.com/x')}` });
+  expect(elsewhere.status).toBe(400);
+  expect(failureIn(elsewhere).message).toContain('completions may not be sent to https://evil.example.com');
+  expect(invoked).toEqual([]);
+  const there = await handle({ query: `callback=${encodeURIComponent('https://temporal.example.com/x')}` });
+  expect(there.status).toBe(200);
+  expect((await handle({ query: '' })).status).toBe(200);
+});

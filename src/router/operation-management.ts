@@ -1,0 +1,212 @@
+import { HandlerError } from 'nexus-rpc';
+import type { NexusHttpRequest, NexusHttpResponse } from '../nexus/message.ts';
+import { quote } from '../nexus/quote.ts';
+import type { HandWork, HandWorkResult } from '../operations/hand-work.ts';
+import { parseToken } from '../operations/operation-token.ts';
+import type { Operations } from '../operations/operations.ts';
+import type { OperationStore } from '../operations/ports.ts';
+import type { OperationRecord } from '../operations/record.ts';
+import { describeOperation, type OperationSummary, resultOf, summarizeOperation } from './operation-description.ts';
+import { parseListQuery } from './operation-query.ts';
+import type { Clock } from './ports.ts';
+import { type Caller, failureResponse } from './router.ts';
+
+export interface OperationManagementDeps {
+  readonly store: Pick<OperationStore, 'get' | 'list' | 'count'>;
+  readonly operations: Pick<Operations, 'cancel'>;
+  readonly handWork: HandWork;
+  readonly clock: Clock;
+  /** Whether somebody may see and change the operations of all callers. */
+  readonly mayManage: (principal: string) => boolean;
+  /** Of the handler of an endpoint, so that people find its log. Left out where there is no function. */
+  readonly functionArnOf?: (endpoint: string) => Promise<string | undefined>;
+}
+
+/**
+ * What engineers see of operations that are delivered durably, and mend them with: JSON over HTTP. A description has all
+ * but the input and the callback's secrets. Whatever is wrong is answered as a Nexus failure, whose `message` says it.
+ *
+ * | | |
+ * |---|---|
+ * | `GET /nexus/manage/operations?endpoint=&state=&completion=&acceptedFrom=&acceptedBefore=&limit=&from=` | `{"operations":[…],"next":"…"}`, the newest first; `next` is the `from` of the next page |
+ * | `GET /nexus/manage/operations/count?endpoint=` | `{"counts":{"queued":0,…},"total":0}` |
+ * | `GET /nexus/manage/operations/{token}` | the operation |
+ * | `GET /nexus/manage/operations/{token}/result` | its state, and the result or the failure once it has ended |
+ * | `POST /nexus/manage/operations/{token}/cancel` | asks its handler to cancel it; one that does not run ends at once |
+ * | `POST /nexus/manage/operations/{token}/retry` | makes the next attempt now |
+ * | `POST /nexus/manage/operations/{token}/redrive` | takes up what was dead-lettered, or sends a completion again |
+ * | `POST /nexus/manage/operations/redrive?endpoint=&state=dead-lettered` | the same for a page of them; or `completion=dead-lettered`, or `completion=refused` |
+ *
+ * Each POST answers with the operation as it is then, and has no body. 404: there is no such operation. 409: it is in a
+ * state in which nothing of the kind can be done, and its message says in which.
+ */
+export interface OperationManagement {
+  /** The answer to a request of these; `undefined` for every path that is not below `/nexus/manage/operations`. */
+  answer(request: NexusHttpRequest, caller: Pick<Caller, 'principal'>): Promise<NexusHttpResponse | undefined>;
+}
+
+/** What came of redriving a page of operations. */
+export interface RedrivenPage {
+  readonly redriven: readonly string[];
+  /** Those that are not dead-lettered any more, by somebody else's doing. */
+  readonly unchanged: readonly string[];
+  readonly failed: readonly { readonly token: string; readonly message: string }[];
+  readonly next?: string;
+}
+
+/**
+ * As of an endpoint's path, up to two segments may stand in front, none of them `nexus`: whom a policy lets call
+ * `/nexus/endpoints/…` must not get here.
+ */
+const PATH = /^(?:\/(?!nexus\/)[^/]+){0,2}?\/nexus\/manage\/operations(?:\/(.*))?$/s;
+
+/** Whether a path is one of the management API, with whatever stands in front. */
+export function isManagementPath(path: string): boolean {
+  return PATH.test(path);
+}
+
+const KNOWN_PATHS =
+  'GET /nexus/manage/operations, …/count, …/{token}, …/{token}/result and ' +
+  'POST …/{token}/cancel, …/{token}/retry, …/{token}/redrive, …/redrive';
+
+const ACTIONS = ['cancel', 'retry', 'redrive'] as const;
+type Action = (typeof ACTIONS)[number];
+
+export function createOperationManagement(deps: OperationManagementDeps): OperationManagement {
+  const { store, operations, handWork, clock, mayManage, functionArnOf } = deps;
+
+  async function list(query: string) {
+    const { filter, ...page } = parseListQuery(query);
+    const { records, next } = await store.list(filter, page);
+    return { operations: records.filter(isKept).map(summarizeOperation), ...(next !== undefined && { next }) };
+  }
+
+  async function count(query: string) {
+    const counts = await store.count(parseListQuery(query, ['endpoint']).filter);
+    return { counts, total: Object.values(counts).reduce((sum, one) => sum + one, 0) };
+  }
+
+  async function find(token: string): Promise<OperationRecord> {
+    const record = parseToken(token) === undefined ? undefined : await store.get(token);
+    if (record === undefined || !isKept(record)) throw unknownToken(token);
+    return record;
+  }
+
+  async function describe(token: string) {
+    const record = await find(token);
+    return describeOperation(record, await functionArnOf?.(record.endpoint));
+  }
+
+  async function act(token: string, action: Action): Promise<OperationSummary> {
+    if (action !== 'cancel') return done(token, await handWork[action](token));
+    const record = await find(token);
+    if (record.state === 'ended') throw conflict(token, 'has ended');
+    await operations.cancel(record);
+    return summarizeOperation(await find(token));
+  }
+
+  async function redrivePage(query: string): Promise<RedrivenPage> {
+    const { filter, ...page } = parseListQuery(query, ['endpoint', 'state', 'completion', 'limit', 'from']);
+    const { state, completion } = filter;
+    const isRedrivable =
+      state === undefined
+        ? completion === 'dead-lettered' || completion === 'refused'
+        : state === 'dead-lettered' && completion === undefined;
+    if (!isRedrivable) {
+      const what = 'state=dead-lettered, completion=dead-lettered or completion=refused';
+      throw new HandlerError('BAD_REQUEST', `what to redrive? give ${what}`, { stackTrace: '' });
+    }
+    const { records, next } = await store.list(filter, page);
+    const results = await Promise.all(
+      records.map(async ({ token }) => ({ token, ...(await handWork.redrive(token).catch(failed)) })),
+    );
+    const tokensOf = (...kinds: readonly string[]) =>
+      results.filter(({ kind }) => kinds.includes(kind)).map(({ token }) => token);
+    return {
+      redriven: tokensOf('done'),
+      unchanged: tokensOf('refused', 'unknown'),
+      failed: results.flatMap((result) =>
+        result.kind === 'failed' ? [{ token: result.token, message: result.message }] : [],
+      ),
+      ...(next !== undefined && { next }),
+    };
+  }
+
+  function isKept({ retainUntil }: OperationRecord): boolean {
+    return retainUntil > clock.now();
+  }
+
+  async function respond({ method, query }: NexusHttpRequest, path: string): Promise<unknown> {
+    const [first = '', second, ...more] = path === '' ? [] : path.split('/');
+    const what =
+      more.length > 0 ? undefined : `${method} ${[first, second].filter((part) => part !== undefined).join('/')}`;
+    switch (what) {
+      case 'GET ':
+        return list(query);
+      case 'GET count':
+        return count(query);
+      case 'POST redrive':
+        return redrivePage(query);
+      case `GET ${first}`:
+        return describe(first);
+      case `GET ${first}/result`:
+        return resultOf(await find(first));
+    }
+    const action = ACTIONS.find((one) => what === `POST ${first}/${one}`);
+    if (action !== undefined) return act(first, action);
+    throw new HandlerError('NOT_FOUND', `there is no ${method} at ${quote(path)}; there is ${KNOWN_PATHS}`, {
+      stackTrace: '',
+    });
+  }
+
+  return {
+    async answer(request, { principal }) {
+      const match = PATH.exec(request.path);
+      if (match === null) return undefined;
+      try {
+        if (!mayManage(principal)) throw mayNot(principal);
+        return json(await respond(request, match[1] ?? ''));
+      } catch (error) {
+        if (error instanceof HandlerError) return failureResponse(error.type, error.message, request);
+        throw error;
+      }
+    },
+  };
+}
+
+function done(token: string, result: HandWorkResult): OperationSummary {
+  switch (result.kind) {
+    case 'done':
+      return summarizeOperation(result.record);
+    case 'refused':
+      throw conflict(token, result.why);
+    case 'unknown':
+      throw unknownToken(token);
+  }
+}
+
+function failed(error: unknown): { readonly kind: 'failed'; readonly message: string } {
+  return { kind: 'failed', message: error instanceof Error ? error.message : String(error) };
+}
+
+function mayNot(principal: string): HandlerError {
+  const message = `"${principal}" may not manage operations; whoever deploys the gateway can name it an administrator`;
+  return new HandlerError('UNAUTHORIZED', message, { stackTrace: '' });
+}
+
+function conflict(token: string, why: string): HandlerError {
+  return new HandlerError('CONFLICT', `operation ${token} ${why}`, { stackTrace: '' });
+}
+
+function unknownToken(token: string): HandlerError {
+  const message = `there is no operation ${quote(token)}; it may have been forgotten, or the token is a handler's own`;
+  return new HandlerError('NOT_FOUND', message, { stackTrace: '' });
+}
+
+function json(value: unknown): NexusHttpResponse {
+  return {
+    status: 200,
+    headers: { 'content-type': 'application/json' },
+    body: new TextEncoder().encode(JSON.stringify(value)),
+  };
+}
