@@ -117,6 +117,8 @@ export class NexusEndpoint extends Construct {
   readonly url: string;
   /** The same for a Temporal server, with `USER:PASSWORD@` to be put in front of the host. */
   readonly basicUrl: string;
+  /** The queue of its target, and where its poison ends. */
+  readonly taskQueue: TaskQueue;
 
   constructor(scope: Construct, id: string, props: NexusEndpointProps) {
     super(scope, id);
@@ -128,13 +130,13 @@ export class NexusEndpoint extends Construct {
 
     const handler = handlerOf(props.handler);
     const invoke = this.letRouterInvoke(gateway.routerRole, handler.functionArn);
-    const taskQueue = this.ownTaskQueue(props);
-    const entry = registerEndpoint(this, props, settingsOf(props), this.queueProperties(props, taskQueue));
+    this.taskQueue = this.ownTaskQueue(props);
+    const entry = registerEndpoint(this, props, settingsOf(props), this.queueProperties(props));
     entry.node.addDependency(invoke);
   }
 
   /** Wires the queue of an endpoint that queues operations, and says to the registry what the router has to know of it. */
-  private queueProperties(props: NexusEndpointProps, taskQueue: TaskQueue): QueueProperties {
+  private queueProperties(props: NexusEndpointProps): QueueProperties {
     const { gateway, name, handler, queuedOperations = [], allowedCallbacks, concurrency } = props;
     if (queuedOperations.length === 0) return {};
     const durable = gateway.durableOperations;
@@ -148,6 +150,7 @@ export class NexusEndpoint extends Construct {
         `endpoint "${name}" queues operations, and its handler is no NexusFunction of this app, which can be given the right to take them`,
       );
     }
+    const { taskQueue } = this;
     taskQueue.deliverTo(handler, concurrency);
     durable.serve(taskQueue, handler);
     return {

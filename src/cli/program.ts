@@ -3,6 +3,7 @@ import { createRequire } from 'node:module';
 import { Command } from 'commander';
 import { devCommand } from './dev-command.ts';
 import { doctorCommand } from './doctor-command.ts';
+import { operationCommand } from './operation-command.ts';
 
 /** Runs the command line; `argv` as in `process.argv`. Wrong arguments end the process with exit code 1. */
 export async function run(argv: readonly string[]): Promise<void> {
@@ -17,6 +18,11 @@ export async function run(argv: readonly string[]): Promise<void> {
     doctorCommand()
       .copyInheritedSettings(program)
       .showHelpAfterError('(nexus-lambda doctor --help shows what is allowed)'),
+  );
+  program.addCommand(
+    operationCommand()
+      .copyInheritedSettings(program)
+      .showHelpAfterError('(nexus-lambda operation --help shows what is allowed)'),
   );
   await program.parseAsync(argv);
 }

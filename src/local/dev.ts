@@ -4,13 +4,14 @@ import { inspect } from 'node:util';
 import type { NexusHttpRequest, NexusHttpResponse, ServiceContract } from '../nexus/message.ts';
 import type { OperationStore } from '../operations/ports.ts';
 import type { OperationRecord } from '../operations/record.ts';
+import { isManagementPath } from '../router/operation-management.ts';
 import type { Target } from '../router/ports.ts';
 import { summarizeRequest } from '../router/request-summary.ts';
 import { endpointPath } from '../router/route.ts';
 import { createRouter, failureResponse } from '../router/router.ts';
 import type { TemporalTarget } from './environment-messages.ts';
 import { ModuleLoadError } from './execution-environment.ts';
-import { foreignOrigin } from './foreign-origin.ts';
+import { foreignHost, foreignOrigin } from './foreign-origin.ts';
 import { startHttpServer } from './http-server.ts';
 import { createLocalInvoker, type LocalInvoker } from './local-invoker.ts';
 import { createLocalOperations } from './local-operations.ts';
@@ -79,7 +80,7 @@ export async function startDev(options: DevOptions, terminal: DevTerminal): Prom
   const registry = createSqliteEndpointRegistry(store.db, Date);
   const invoker = createLocalInvoker({ target, report: complain });
   const logger = terminalLogger(terminal.stderr);
-  const { durable, ...queued } = createLocalOperations({
+  const { durable, management, ...queued } = createLocalOperations({
     ...{ db: store.db, registry, invoker, target, clock: Date, logger },
     events: {
       attempted: (record, ms) => say(formatAttemptLine(record, { ms, now: Date.now() }, terminal.stdout)),
@@ -105,16 +106,24 @@ export async function startDev(options: DevOptions, terminal: DevTerminal): Prom
         request,
       );
     }
-    return router(request, { principal: 'local' }).catch((error: unknown) => {
+    const host = isManagementPath(request.path) ? foreignHost(request.headers) : undefined;
+    if (host !== undefined) {
+      return failureResponse('UNAUTHORIZED', `operations are managed at 127.0.0.1, and not at ${host}`, request);
+    }
+    try {
+      return (await management.answer(request, LOCAL)) ?? (await router(request, LOCAL));
+    } catch (error) {
       complain(inspect(error));
       return failureResponse('INTERNAL', 'the router failed; the terminal of nexus-lambda dev shows why', request);
-    });
+    }
   }
 
   async function handle(request: NexusHttpRequest): Promise<NexusHttpResponse> {
     const startedAt = performance.now();
     const response = await answer(request);
-    say(formatRequestLine(summarizeRequest(request.path, response), performance.now() - startedAt, terminal.stdout));
+    if (!isQuiet(request, response)) {
+      say(formatRequestLine(summarizeRequest(request.path, response), performance.now() - startedAt, terminal.stdout));
+    }
     return response;
   }
 
@@ -194,6 +203,14 @@ export async function startDev(options: DevOptions, terminal: DevTerminal): Prom
     await close();
     throw error;
   }
+}
+
+/** Whoever reaches 127.0.0.1. */
+const LOCAL = { principal: 'local' } as const;
+
+/** What is asked about operations, once a second by some, would hide the lines of the operations themselves. */
+function isQuiet({ method, path }: NexusHttpRequest, { status }: NexusHttpResponse): boolean {
+  return isManagementPath(path) || (method === 'GET' && [200, 408, 412, 424].includes(status));
 }
 
 function openStoreOf({ dataFolder }: DevOptions): Store {

@@ -2,15 +2,19 @@ import { randomUUID } from 'node:crypto';
 import type { DatabaseSync } from 'node:sqlite';
 import type { Logger } from '../handler/logger.ts';
 import { createCompletionPoster } from '../operations/completion-poster.ts';
-import { createOperations, type Operations } from '../operations/operations.ts';
+import { createHandWork } from '../operations/hand-work.ts';
+import { createOperations, type Operations, type OperationsDeps } from '../operations/operations.ts';
 import type { OperationFilter, WakeUp } from '../operations/ports.ts';
 import type { OperationRecord } from '../operations/record.ts';
 import type { AttemptResult } from '../operations/transitions.ts';
 import { createDurableDelivery, type DurableDelivery } from '../router/durable-delivery.ts';
 import { createOperationInvoker, LONGEST_ATTEMPT_MS } from '../router/operation-invoker.ts';
+import { createOperationManagement, type OperationManagement } from '../router/operation-management.ts';
+import { createOperationPolling, type OperationPolling } from '../router/operation-polling.ts';
 import type { Clock, EndpointRegistry, Invoker, Target } from '../router/ports.ts';
 import { createDelayedQueue } from './delayed-queue.ts';
 import { createSqliteOperationStore, type SqliteOperationStore } from './sqlite-operation-store.ts';
+import { watchStore } from './watched-store.ts';
 
 export interface LocalOperationsDeps {
   readonly db: DatabaseSync;
@@ -40,6 +44,8 @@ export interface LocalOperations {
   readonly store: SqliteOperationStore;
   readonly operations: Operations;
   readonly durable: DurableDelivery;
+  readonly polling: OperationPolling;
+  readonly management: OperationManagement;
   /** Goes on with every operation that a process before this one accepted. No attempt is made before `serve`. */
   start(): Promise<void>;
   /**
@@ -57,6 +63,9 @@ const CONCURRENCY = 100;
 const RECONCILE_EVERY_MS = 60_000;
 const RECONCILED_AT_ONCE = 500;
 
+/** What ends within this time needs no words. */
+const WORTH_SAYING_MS = 200;
+
 /** Records are listed whole, with inputs of 2 MiB at most. */
 const PAGE = 25;
 
@@ -65,7 +74,8 @@ const LOOPBACK = { allowed: [], loopback: true } as const;
 
 export function createLocalOperations(deps: LocalOperationsDeps): LocalOperations {
   const { db, target, clock, logger, events = {}, patienceMs = 30_000 } = deps;
-  const store = createSqliteOperationStore(db);
+  const { store, changed } = watchStore(createSqliteOperationStore(db));
+  const closing = new AbortController();
   const invoker = createOperationInvoker(deps);
   const post = createCompletionPoster({ callbacks: LOOPBACK });
   const onError = (error: unknown) => logger.warn('a message is handled again', { error });
@@ -82,7 +92,7 @@ export function createLocalOperations(deps: LocalOperationsDeps): LocalOperation
   let timer: NodeJS.Timeout | undefined;
   let reconciling: Promise<unknown> = Promise.resolve();
 
-  const operations = createOperations({
+  const operationsDeps = {
     store,
     taskQueue: {
       async send(record, wakeUp, delayMs) {
@@ -101,7 +111,8 @@ export function createLocalOperations(deps: LocalOperationsDeps): LocalOperation
     random: Math.random,
     cancelInner: invoker.cancel,
     logger,
-  });
+  } satisfies OperationsDeps;
+  const operations = createOperations(operationsDeps);
 
   function isOurs({ namespace, taskQueue }: Target): boolean {
     return namespace === target.namespace && taskQueue === target.taskQueue;
@@ -151,6 +162,11 @@ export function createLocalOperations(deps: LocalOperationsDeps): LocalOperation
     store,
     operations,
     durable: createDurableDelivery({ operations, store, clock, callbacksOf: () => LOOPBACK }),
+    polling: createOperationPolling({ store, clock, changed, closing: closing.signal }),
+    management: createOperationManagement({
+      ...{ store, operations, handWork: createHandWork(operationsDeps), clock },
+      mayManage: (principal) => principal === 'local',
+    }),
     async start() {
       // Nobody else runs anything of this store: what was running has ended with the process before.
       const interrupted = await listed({ state: 'claimed' }, ({ token }) => token);
@@ -179,9 +195,12 @@ export function createLocalOperations(deps: LocalOperationsDeps): LocalOperation
       return ours.length;
     },
     async close() {
+      closing.abort();
       clearInterval(timer);
       const ended = Promise.all([wakeUps.close(), suspectWakeUps.close()]).then(() => true);
-      if (running.size > 0) events.waitingFor?.([...running.values()], patienceMs);
+      if (!(await Promise.race([ended, after(WORTH_SAYING_MS)]))) {
+        events.waitingFor?.([...running.values()], patienceMs);
+      }
       const inTime = await Promise.race([ended, after(patienceMs)]);
       await Promise.all([completions.close(), reconciling]);
       return inTime;

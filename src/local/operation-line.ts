@@ -40,9 +40,11 @@ function attemptOf({ state, attempt, outcome, lastFailure, nextAttemptAt }: Oper
       return { outcome: `attempt ${attempt} handed over`, colour: 'cyan' };
     default: {
       const { attempt: failed = attempt, crash, message } = lastFailure ?? {};
-      const how = crash === undefined ? 'failed' : 'crashed';
       const next = state === 'queued' ? `again in ${inWords(nextAttemptAt - now)}` : 'dead-lettered';
-      return { outcome: `attempt ${failed} ${how}, ${next}`, colour: 'red', message };
+      // Of a crash the terminal has said all there is to say.
+      return crash === undefined
+        ? { outcome: `attempt ${failed} failed, ${next}`, colour: 'red', message }
+        : { outcome: `attempt ${failed} crashed, ${next}`, colour: 'red' };
     }
   }
 }
@@ -62,6 +64,6 @@ function completionOf({ outcome, completion }: OperationRecord, now: number): Sa
 
 function inWords(ms: number): string {
   const seconds = Math.max(0, ms) / 1_000;
-  if (seconds < 10) return `${seconds.toFixed(1)} s`;
+  if (seconds < 9.95) return `${seconds.toFixed(1)} s`;
   return seconds < 120 ? `${Math.round(seconds)} s` : `${Math.round(seconds / 60)} min`;
 }

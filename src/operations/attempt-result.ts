@@ -16,21 +16,24 @@ export function attemptResultOf(response: NexusHttpResponse, at: number): Attemp
     if (started.kind === 'async') return { kind: 'handed-over', token: started.token, links };
     return { kind: 'ended', outcome: { state: 'succeeded', payload: jsonPayload(started.payload), links, at } };
   } catch (error) {
-    const failure = failureOf(error);
+    const message = innermostMessage(error) ?? String(error);
+    const failure = failureOf(error, message);
+    if (failure === undefined) return { kind: 'failed', retryable: true, message, failure: { message } };
     if (error instanceof OperationError) {
       return { kind: 'ended', outcome: { state: error.state, failure, links: [], at } };
     }
     const retryable = error instanceof HandlerError ? error.retryable : true;
-    return { kind: 'failed', retryable, failure, message: messageOf(error) };
+    return { kind: 'failed', retryable, message, failure };
   }
 }
 
-/** The failure as it came over the wire: what the caller would have got of a direct start. */
-function failureOf(error: unknown): ProtoFailure {
+/** As a direct caller would have got it; `undefined` where a caller could not read it. */
+function failureOf(error: unknown, message: string): ProtoFailure | undefined {
   const { originalFailure } = error as { originalFailure?: Failure };
-  return originalFailure === undefined ? { message: messageOf(error) } : fromNexusFailure(originalFailure);
-}
-
-function messageOf(error: unknown): string {
-  return innermostMessage(error) ?? String(error);
+  if (originalFailure === undefined) return { message };
+  try {
+    return fromNexusFailure(originalFailure);
+  } catch {
+    return undefined;
+  }
 }

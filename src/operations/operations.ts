@@ -65,10 +65,10 @@ export function createOperations(deps: OperationsDeps): Operations {
   const running = new Map<string, AbortController>();
   const moment = () => ({ now: clock.now(), random: random() });
 
-  async function wakeWithout(claim: Omit<Claim, 'attempt'>, { token, attempt }: WakeUp): Promise<void> {
+  async function wakeWithout(claim: Omit<Claim, 'attempt'>, { token, attempt, reason }: WakeUp): Promise<void> {
     const read = await store.get(token);
     if (read === undefined) return logger.debug('a message woke no operation', { token }) as undefined;
-    const decide = (record: OperationRecord) => received(record, { ...moment(), attempt, claim });
+    const decide = (record: OperationRecord) => received(record, { ...moment(), attempt, reason, claim });
     const arrived = decide(read);
     switch (arrived.kind) {
       case 'write':

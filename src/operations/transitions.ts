@@ -56,10 +56,25 @@ export function accepted(
 /** What a wake-up of this attempt does. `claim` is who asks to run it. */
 export function received(
   record: OperationRecord,
-  { attempt, claim, now, random }: Moment & { readonly attempt: number; readonly claim: Omit<Claim, 'attempt'> },
+  {
+    attempt,
+    reason,
+    claim,
+    now,
+    random,
+  }: Moment & {
+    readonly attempt: number;
+    /** Of a message that was moved back from where dead-lettered ones are. */
+    readonly reason?: string | undefined;
+    readonly claim: Omit<Claim, 'attempt'>;
+  },
 ): Received {
   if (record.state === 'claimed' && record.claim?.attempt === attempt && record.claim.leaseUntil <= now) {
     return { kind: 'write', transition: leaseExpired(record, { now, random }) };
+  }
+  if (record.state === 'dead-lettered' && record.attempt === attempt && reason !== undefined) {
+    const redriven = retriedByHand(record, { now });
+    if (redriven !== undefined) return { kind: 'write', transition: redriven };
   }
   if (record.state !== 'queued') return { kind: 'drop', why: `the operation is ${record.state}` };
   if (record.attempt !== attempt) return { kind: 'drop', why: `attempt ${record.attempt} is the next` };

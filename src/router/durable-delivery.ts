@@ -55,16 +55,20 @@ export function createDurableDelivery({ operations, store, clock, callbacksOf }:
     return formatStartResponse({ kind: 'async', token, links: [] });
   }
 
-  /** Whoever asks for the operation of somebody else is told what one is told that asks for none. */
-  async function cancel({ name }: Endpoint, { principal }: Caller, { token, service, operation }: CancelRequest) {
+  async function cancel(endpoint: Endpoint, { principal }: Caller, request: CancelRequest) {
+    const { token, service, operation } = request;
     const record = await store.get(token);
-    if (record?.principal !== principal || record.endpoint !== name) {
-      throw new HandlerError('NOT_FOUND', `operation '${service}/${operation}' has no operation of this token`, {
-        stackTrace: '',
-      });
+    const isTheirs = record?.principal === principal && record.endpoint === endpoint.name;
+    if (isTheirs && record.retainUntil > clock.now()) {
+      await operations.cancel(record);
+      return formatCancelResponse();
     }
-    await operations.cancel(record);
-    return formatCancelResponse();
+    // A handler may have passed on, as its own, the token that it got from another endpoint.
+    if (!isQueued(endpoint, request)) return undefined;
+    // Whoever asks for the operation of somebody else is told what one is told that asks for none.
+    throw new HandlerError('NOT_FOUND', `operation '${service}/${operation}' has no operation of this token`, {
+      stackTrace: '',
+    });
   }
 
   return {
@@ -96,7 +100,7 @@ function parse(
   return undefined;
 }
 
-function isQueued({ queued = [] }: Endpoint, { service, operation }: StartRequest): boolean {
+function isQueued({ queued = [] }: Endpoint, { service, operation }: StartRequest | CancelRequest): boolean {
   return queued.includes(`${service}/${operation}`);
 }
 

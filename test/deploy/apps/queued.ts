@@ -1,29 +1,80 @@
 /*
- * A gateway with one endpoint that queues operations, for the suite on queued delivery.
+ * A gateway with two endpoints that queue operations, for the suite on queued delivery; what its functions call of AWS goes
+ * through the proxies of the test.
  */
-import { App, CfnOutput, Duration, RemovalPolicy, Stack } from 'aws-cdk-lib';
+import { App, Aspects, CfnOutput, Duration, RemovalPolicy, SecretValue, Stack } from 'aws-cdk-lib';
+import { type CfnSecret, Secret } from 'aws-cdk-lib/aws-secretsmanager';
+import { CfnQueuePolicy } from 'aws-cdk-lib/aws-sqs';
 import { NexusFunction, NexusGateway } from '../../../cdk/index.ts';
 import { ENV } from '../../../src/aws/contract.ts';
 
+const { AWS_PROXY_URL, COMPLETIONS_PROXY_URL } = process.env;
+if (!AWS_PROXY_URL || !COMPLETIONS_PROXY_URL) {
+  throw new Error('AWS_PROXY_URL and COMPLETIONS_PROXY_URL are the URLs of the proxies; set both');
+}
+
 const stack = new Stack(new App({ builtinCloudFormationValidation: false }), 'Queued');
 const removalPolicy = RemovalPolicy.DESTROY;
-const gateway = new NexusGateway(stack, 'Nexus', { removalPolicy, alarms: false, dashboard: false });
-const handler = new NexusFunction(stack, 'Warehouse', {
-  entry: 'test/deploy/functions/warehouse.ts',
-  timeout: Duration.seconds(10),
-  bundling: { esbuildArgs: { '--conditions': 'nexus-lambda-source,module' } },
+const passwords = new Secret(stack, 'Passwords', {
+  secretStringValue: SecretValue.unsafePlainText(JSON.stringify({ warehouse: 'password', outage: 'password' })),
 });
-gateway.addEndpoint('warehouse', {
-  taskQueue: 'warehouse',
-  handler,
-  queuedOperations: ['warehouse/store', 'warehouse/fail', 'warehouse/stumble', 'warehouse/crash'],
-  retryInitialDelay: Duration.seconds(1),
-  poisonAttempts: 2,
+const gateway = new NexusGateway(stack, 'Nexus', {
+  // On the emulator `Ref` of a secret is its name, where AWS gives the ARN that policies need; this is the ARN on both.
+  basicAuthSecret: Secret.fromSecretCompleteArn(
+    stack,
+    'PasswordsArn',
+    (passwords.node.defaultChild as CfnSecret).attrId,
+  ),
   removalPolicy,
+  alarms: false,
+  dashboard: false,
 });
-// Temporal's callback is on this machine, as the functions are.
-for (const each of [gateway.router, gateway.durableOperations.function])
+// The queues refuse what does not come over TLS, which the emulator does not speak.
+Aspects.of(stack).add({
+  visit(node) {
+    if (!(node instanceof CfnQueuePolicy)) return;
+    const { Statement, ...document } = stack.resolve(node.policyDocument);
+    const allowing = Statement.filter(({ Effect }: { readonly Effect: string }) => Effect === 'Allow');
+    node.addPropertyOverride('PolicyDocument', { ...document, Statement: allowing });
+  },
+});
+
+const outputs: Record<string, string> = { ApiId: gateway.apiId };
+
+for (const [name, id] of [
+  ['warehouse', 'Warehouse'],
+  // For what takes the handler down, and its queue with it.
+  ['outage', 'Outage'],
+] as const) {
+  const handler = new NexusFunction(stack, id, {
+    entry: 'test/deploy/functions/warehouse.ts',
+    timeout: Duration.seconds(10),
+    bundling: { esbuildArgs: { '--conditions': 'nexus-lambda-source,module' } },
+    environment: { AWS_ENDPOINT_URL_DYNAMODB: AWS_PROXY_URL, AWS_ENDPOINT_URL_SQS: AWS_PROXY_URL },
+  });
+  const endpoint = gateway.addEndpoint(name, {
+    taskQueue: name,
+    handler,
+    queuedOperations: ['store', 'fail', 'stumble', 'crash', 'wait'].map((operation) => `warehouse/${operation}`),
+    retryInitialDelay: Duration.seconds(1),
+    poisonAttempts: 2,
+    removalPolicy,
+  });
+  outputs[`${id}Function`] = handler.functionName;
+  outputs[`${id}Queue`] = endpoint.taskQueue.queue.queueUrl;
+  outputs[`${id}DeadLetterQueue`] = endpoint.taskQueue.deadLetterQueue.queueUrl;
+}
+
+const { durableOperations: durable } = gateway;
+for (const each of [gateway.router, durable.function]) {
+  // Temporal's callback is on this machine, as the functions are.
   each.addEnvironment(ENV.loopbackCallbacks, 'emulator');
-new CfnOutput(stack, 'ApiId', { value: gateway.apiId });
-new CfnOutput(stack, 'HandlerName', { value: handler.functionName });
-new CfnOutput(stack, 'OperationsName', { value: gateway.durableOperations.function.functionName });
+  each.addEnvironment('AWS_ENDPOINT_URL_SQS', AWS_PROXY_URL);
+  each.addEnvironment('AWS_ENDPOINT_URL_LAMBDA', AWS_PROXY_URL);
+}
+gateway.router.addEnvironment('AWS_ENDPOINT_URL_DYNAMODB', AWS_PROXY_URL);
+durable.function.addEnvironment('AWS_ENDPOINT_URL_DYNAMODB', COMPLETIONS_PROXY_URL);
+outputs.OperationsFunction = durable.function.functionName;
+outputs.OperationsTable = durable.table.tableName;
+outputs.CompletionQueue = durable.completionQueue.queueUrl;
+for (const [id, value] of Object.entries(outputs)) new CfnOutput(stack, `${id}Output`, { value }).overrideLogicalId(id);

@@ -1,18 +1,35 @@
+import { appendFileSync, statSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { createServiceHandler } from 'nexus-lambda';
 import { queuedDelivery } from 'nexus-lambda/aws';
 import { HandlerError, OperationError, operation, service, serviceHandler } from 'nexus-rpc';
+
+/** An operation that does not work the first times; `key` tells one from another. */
+interface Times {
+  readonly key: string;
+  readonly times: number;
+}
 
 /** What the suite on queued delivery calls. */
 const warehouse = service('warehouse', {
   store: operation<{ item: string }, { stored: string }>(),
   direct: operation<void, string>(),
   fail: operation<void, void>(),
-  /** Fails so often before it succeeds, by what the function's environment remembers. */
-  stumble: operation<{ key: string; times: number }, string>(),
-  crash: operation<void, void>(),
+  /** Fails so often before it succeeds. */
+  stumble: operation<Times, string>(),
+  /** Ends its process so often before it succeeds. */
+  crash: operation<Times, string>(),
+  /** Goes on until it is told not to, and says why it was. */
+  wait: operation<void, void>(),
 });
 
-const stumbled = new Map<string, number>();
+/** How often this was asked: a file, since the process that asked before may be gone. */
+function countOf(key: string): number {
+  const file = join(tmpdir(), `warehouse-${key}`);
+  appendFileSync(file, '.');
+  return statSync(file).size;
+}
 
 export const handler = createServiceHandler({
   queue: queuedDelivery(),
@@ -24,13 +41,18 @@ export const handler = createServiceHandler({
         throw new OperationError('failed', 'no room', { cause: new Error('all shelves are full') });
       },
       async stumble(_ctx, { key, times }) {
-        const count = (stumbled.get(key) ?? 0) + 1;
-        stumbled.set(key, count);
+        const count = countOf(key);
         if (count <= times) throw new HandlerError('UNAVAILABLE', `not yet (${count})`);
         return `after ${count}`;
       },
-      async crash() {
-        process.exit(1);
+      async crash(_ctx, { key, times }) {
+        const count = countOf(key);
+        if (count <= times) process.exit(1);
+        return `after ${count}`;
+      },
+      async wait({ abortSignal }) {
+        await new Promise((resolve) => abortSignal.addEventListener('abort', resolve));
+        throw new OperationError('canceled', (abortSignal.reason as Error).message);
       },
     }),
   ],

@@ -1,0 +1,211 @@
+import type { OperationSummary } from '../router/operation-description.ts';
+import type { RedrivenPage } from '../router/operation-management.ts';
+import { MAX_LIST_LIMIT } from '../router/operation-query.ts';
+import { parseApiUrl } from './api-url.ts';
+import { createOperationClient, type OperationAction, type OperationClient } from './operation-client.ts';
+import { OperationCommandError } from './operation-command-error.ts';
+import { formatCounts, formatDescription, formatOperations, formatResult } from './operation-text.ts';
+import { oneLine, type Shown, shownHere } from './output.ts';
+import { findPackagesFrom } from './project-packages.ts';
+
+interface Connection {
+  readonly url: string;
+  readonly sign?: true;
+  readonly output: 'text' | 'json';
+}
+
+/** What a command line asks for. */
+export type OperationCommandOptions = Connection &
+  (
+    | {
+        readonly command: 'list';
+        readonly endpoint?: string;
+        readonly state?: string;
+        readonly completion?: string;
+        readonly olderThan?: number;
+        readonly limit: number;
+      }
+    | { readonly command: 'count'; readonly endpoint?: string; readonly state?: string }
+    | { readonly command: 'describe' | 'result'; readonly token: string }
+    | {
+        readonly command: OperationAction;
+        readonly tokens: readonly string[];
+        readonly endpoint?: string;
+        readonly refused?: true;
+      }
+  );
+
+type Of<Command extends OperationCommandOptions['command']> = Extract<OperationCommandOptions, { command: Command }>;
+
+/** Where it runs, and writes. */
+export interface OperationCommandProcess {
+  readonly stdout: { write(text: string): unknown; readonly columns?: number };
+  readonly stderr: { write(text: string): unknown; readonly isTTY?: boolean };
+  readonly env: Readonly<Record<string, string | undefined>>;
+  cwd(): string;
+}
+
+/** What is to be written to stdout, and the exit code. */
+interface Done {
+  readonly json: unknown;
+  readonly text: (shown: Shown) => string;
+  readonly code?: number;
+}
+
+/** So many are redriven by one request: a Lambda function is done with them long before its gateway gives up. */
+const REDRIVE_PAGE = 100;
+
+/** Asks the management API, and writes what it answers. Resolves to the exit code; errors are on stderr then. */
+export async function runOperationCommand(
+  options: OperationCommandOptions,
+  process: OperationCommandProcess,
+): Promise<number> {
+  const { stdout, stderr, env } = process;
+  try {
+    findPackagesFrom(process.cwd());
+    const client = createOperationClient({ url: parseApiUrl(options.url), sign: options.sign === true, env });
+    const { json, text, code = 0 } = await runOn(client, options, stderr);
+    const written = options.output === 'json' ? JSON.stringify(json, undefined, 2) : text(shownHere(stdout));
+    if (written !== '') stdout.write(`${written}\n`);
+    return code;
+  } catch (error) {
+    if (!(error instanceof OperationCommandError)) throw error;
+    stderr.write(`error: ${error.message}\n`);
+    return 1;
+  }
+}
+
+function runOn(
+  client: OperationClient,
+  options: OperationCommandOptions,
+  stderr: OperationCommandProcess['stderr'],
+): Promise<Done> {
+  switch (options.command) {
+    case 'list':
+      return list(client, options, stderr);
+    case 'count':
+      return count(client, options);
+    case 'describe':
+      return describe(client, options.token);
+    case 'result':
+      return result(client, options.token);
+    case 'redrive':
+      if (options.tokens.length > 0) {
+        if (options.endpoint === undefined && options.refused === undefined) return act(client, options, stderr);
+        throw new OperationCommandError('give tokens, or --endpoint NAME without them');
+      }
+      if (options.endpoint !== undefined) return redriveAll(client, { ...options, endpoint: options.endpoint }, stderr);
+      throw new OperationCommandError('name what to redrive: tokens, or --endpoint NAME for all that is dead-lettered');
+    default:
+      return act(client, options, stderr);
+  }
+}
+
+async function list(
+  client: OperationClient,
+  { endpoint, state, completion, olderThan, limit }: Of<'list'>,
+  stderr: OperationCommandProcess['stderr'],
+): Promise<Done> {
+  const acceptedBefore = olderThan === undefined ? undefined : Date.now() - olderThan;
+  const operations: OperationSummary[] = [];
+  let from: string | undefined;
+  do {
+    const page = await client.list({
+      ...{ endpoint, state, completion, acceptedBefore, from },
+      limit: Math.min(limit - operations.length, MAX_LIST_LIMIT),
+    });
+    operations.push(...page.operations);
+    from = page.next;
+  } while (from !== undefined && operations.length < limit);
+  if (from !== undefined) stderr.write(`there are more; --limit ${limit * 2} shows them\n`);
+  return {
+    json: { operations },
+    text: (shown) => formatOperations(operations, shown) || 'no such operations',
+  };
+}
+
+async function count(client: OperationClient, { endpoint, state }: Of<'count'>): Promise<Done> {
+  const counted = await client.count({ endpoint });
+  const one = state === undefined ? undefined : (counted.counts[state] ?? 0);
+  const shown = one === undefined ? counted : { counts: { [state ?? '']: one }, total: one };
+  return { json: shown, text: () => (one === undefined ? formatCounts(counted) : String(one)) };
+}
+
+async function describe(client: OperationClient, token: string): Promise<Done> {
+  const described = await client.describe(token);
+  return { json: described, text: (shown) => formatDescription(described, shown) };
+}
+
+async function result(client: OperationClient, token: string): Promise<Done> {
+  const found = await client.result(token);
+  const code = { succeeded: 0, failed: 2, canceled: 2 }[found.state as string] ?? 3;
+  return { json: found, text: (shown) => formatResult(found, shown), code };
+}
+
+/** One after the other: what fails for one is said, and does not keep the others from it. */
+async function act(
+  client: OperationClient,
+  { command, tokens }: Of<OperationAction>,
+  stderr: OperationCommandProcess['stderr'],
+): Promise<Done> {
+  const operations: OperationSummary[] = [];
+  let failures = 0;
+  for (const token of tokens) {
+    try {
+      operations.push(await client.act(token, command));
+    } catch (error) {
+      if (!(error instanceof OperationCommandError)) throw error;
+      failures++;
+      stderr.write(`error: ${error.message}\n`);
+    }
+  }
+  return {
+    json: { operations },
+    text: (shown) => formatOperations(operations, shown),
+    code: failures === 0 ? 0 : 1,
+  };
+}
+
+async function redriveAll(
+  client: OperationClient,
+  { endpoint, refused }: Of<OperationAction> & { readonly endpoint: string },
+  stderr: OperationCommandProcess['stderr'],
+): Promise<Done> {
+  const operations = refused ? [] : await redrivePages(client, { endpoint, state: 'dead-lettered' }, stderr);
+  const which = refused ? 'refused' : 'dead-lettered';
+  const completions = await redrivePages(client, { endpoint, completion: which }, stderr);
+  const failed = [...operations, ...completions].flatMap((page) => page.failed);
+  for (const { token, message } of failed) stderr.write(`error: ${token}: ${oneLine(message)}\n`);
+  const sum = { operations: redrivenOf(operations), completions: redrivenOf(completions), failed };
+  return {
+    json: sum,
+    text: () => `redriven: ${counted(sum.operations, 'operation')} and ${counted(sum.completions, 'completion')}`,
+    code: failed.length === 0 ? 0 : 1,
+  };
+}
+
+async function redrivePages(
+  client: OperationClient,
+  filter: { readonly endpoint: string; readonly state?: string; readonly completion?: string },
+  stderr: OperationCommandProcess['stderr'],
+): Promise<readonly RedrivenPage[]> {
+  const pages: RedrivenPage[] = [];
+  const what = filter.state === undefined ? 'completions' : 'operations';
+  let from: string | undefined;
+  do {
+    const page = await client.redrivePage({ ...filter, from, limit: REDRIVE_PAGE });
+    pages.push(page);
+    from = page.next;
+    // One page is done before anybody would wonder.
+    if (from !== undefined) stderr.write(`${redrivenOf(pages).length} ${what} redriven …\n`);
+  } while (from !== undefined);
+  return pages;
+}
+
+function redrivenOf(pages: readonly RedrivenPage[]): readonly string[] {
+  return pages.flatMap(({ redriven }) => redriven);
+}
+
+function counted({ length }: readonly unknown[], what: string): string {
+  return `${length} ${what}${length === 1 ? '' : 's'}`;
+}

@@ -1,0 +1,244 @@
+import { setTimeout } from 'node:timers/promises';
+import { describe, expect, it, onTestFinished, vi } from 'vitest';
+import type { LambdaHttpResult, NexusInvocation } from '../../src/handler/invocation.ts';
+import { createLocalOperations, type LocalOperationsDeps } from '../../src/local/local-operations.ts';
+import { openEphemeralStore } from '../../src/local/store.ts';
+import { InvokeError } from '../../src/router/errors.ts';
+import type { Endpoint } from '../../src/router/ports.ts';
+import { newRecord } from '../contract/operation-records.ts';
+import { recordingLogger } from '../handler/recording-logger.ts';
+import { openCallback } from '../operations/callback-server.ts';
+
+const patience = { timeout: 10_000, interval: 5 } as const;
+const RESULT: LambdaHttpResult = { statusCode: 200, headers: {}, body: '', isBase64Encoded: false };
+const TARGET = { namespace: 'default', taskQueue: 'shop' };
+const SHOP: Endpoint = {
+  name: 'shop',
+  target: TARGET,
+  services: [],
+  queued: ['orders/place', 'orders/poison', 'orders/slow'],
+  settings: { retryInitialMs: 1, retryMaxMs: 1, poisonAttempts: 3 },
+  version: 1,
+  createdAt: 0,
+  lastModifiedAt: 0,
+};
+
+/** The place of a data folder: processes that follow each other have it. */
+function openFolder() {
+  const database = openEphemeralStore();
+  onTestFinished(() => database.close());
+  return database.db;
+}
+
+interface Given extends Partial<LocalOperationsDeps> {
+  /** Runs one attempt, by the operation's name. */
+  readonly run?: (operation: string, invocation: NexusInvocation, canceled?: AbortSignal) => Promise<LambdaHttpResult>;
+}
+
+/** A process whose handlers are the test's. */
+function openProcess({ run = async () => RESULT, db = openFolder(), ...given }: Given = {}) {
+  const { lines, logger } = recordingLogger();
+  const runs: string[] = [];
+  const local = createLocalOperations({
+    db,
+    registry: { get: async () => SHOP },
+    invoker: {
+      async invoke(_, invocation, _waitMs, canceled) {
+        const operation = invocation.request.path.split('/')[2] ?? '';
+        runs.push(operation);
+        return run(operation, invocation, canceled);
+      },
+    },
+    target: TARGET,
+    clock: Date,
+    logger,
+    ...given,
+  });
+  onTestFinished(async () => void (await local.close()));
+  const accept = async (operation: string, { query = '', endpoint = SHOP } = {}) => {
+    const request = { method: 'POST', path: `/orders/${operation}`, query, body: new Uint8Array() };
+    const headers = { prefer: 'respond-async' };
+    const answer = await local.durable.answer(endpoint, { ...request, headers }, { principal: 'local' });
+    return (JSON.parse(new TextDecoder().decode(answer?.body)) as { token: string }).token;
+  };
+  const stateOf = async (token: string) => (await local.store.get(token))?.state;
+  return { ...local, accept, stateOf, runs, lines };
+}
+
+/** A callback that takes all it gets. */
+async function startCallback() {
+  const callback = await openCallback((_, response) => response.end());
+  onTestFinished(() => callback.close());
+  return { ...callback, query: `callback=${encodeURIComponent(`http://127.0.0.1:${callback.port}/`)}` };
+}
+
+describe('operations of the dev server', () => {
+  it('wait until handlers are served, without an attempt, and then run: the oldest first', async () => {
+    const { start, serve, accept, stateOf, store, runs } = openProcess();
+    await start();
+    const tokens = [await accept('slow'), await accept('place')];
+    await setTimeout(5);
+    tokens.push(await accept('poison'));
+    expect(runs).toEqual([]);
+    expect(await serve()).toBe(3);
+    for (const token of tokens) await expect.poll(() => stateOf(token), patience).toBe('ended');
+    expect(runs).toHaveLength(3);
+    expect(runs[2]).toBe('poison');
+    for (const token of tokens) expect(await store.get(token)).toMatchObject({ attempt: 1 });
+    const later = await accept('place');
+    await expect.poll(() => stateOf(later), patience).toBe('ended');
+    expect(await serve()).toBe(0);
+  });
+
+  it('wait where another task queue is theirs than the one that is served', async () => {
+    const { serve, accept, runs, stateOf } = openProcess();
+    const bank = { ...SHOP, name: 'bank', target: { ...TARGET, taskQueue: 'bank' } };
+    const before = await accept('place', { endpoint: bank });
+    expect(await serve()).toBe(0);
+    const after = await accept('place', { endpoint: bank });
+    const other = await accept('place');
+    await expect.poll(() => stateOf(other), patience).toBe('ended');
+    expect([await stateOf(before), await stateOf(after)]).toEqual(['queued', 'queued']);
+    expect(runs).toHaveLength(1);
+  });
+
+  it('all go on once their process was killed, each once, and those that ran count no crash', async () => {
+    const db = openFolder();
+    const killed = openProcess({ db, run: () => new Promise(() => {}), patienceMs: 0 });
+    await killed.serve();
+    const tokens = await Promise.all(Array.from({ length: 150 }, () => killed.accept('place')));
+    await expect.poll(async () => (await killed.store.count({})).claimed, patience).toBe(100);
+    const { start, serve, store, runs } = openProcess({ db });
+    await start();
+    expect(await store.count({})).toMatchObject({ queued: 150, claimed: 0 });
+    expect(await serve()).toBe(150);
+    await expect.poll(async () => (await store.count({})).ended, patience).toBe(150);
+    expect(runs).toHaveLength(150);
+    const records = await Promise.all(tokens.map((token) => store.get(token)));
+    expect(records.filter((record) => record?.attempt === 2)).toHaveLength(100);
+    expect(records.filter((record) => record?.crashes !== 0)).toEqual([]);
+  });
+
+  it('whose completions were not sent have them sent once, before any handler is served', async () => {
+    const { query, received } = await startCallback();
+    const db = openFolder();
+    const killed = openProcess({
+      db,
+      run: async (operation) => (operation === 'slow' ? new Promise(() => {}) : RESULT),
+      patienceMs: 0,
+    });
+    await killed.serve();
+    const canceled = await killed.accept('slow', { query });
+    await expect.poll(() => killed.stateOf(canceled), patience).toBe('claimed');
+    await killed.operations.cancel((await killed.store.get(canceled))!);
+    await killed.close();
+    // It ends, and its completion is not sent any more.
+    const ended = await killed.accept('place', { query });
+    await killed.operations.wake(
+      { token: ended, attempt: 1 },
+      {
+        claim: { leaseUntil: Date.now() + 1_000, invocation: 'i' },
+        run: async () => ({ kind: 'ended', outcome: { state: 'succeeded', payload: {}, links: [], at: Date.now() } }),
+      },
+    );
+    const { start, store } = openProcess({ db });
+    await start();
+    const delivered = async () => (await store.list({ completion: 'delivered' }, { limit: 10 })).records.length;
+    await expect.poll(delivered, patience).toBe(2);
+    expect(received.map(({ headers }) => headers['nexus-operation-state']).sort()).toEqual(['canceled', 'succeeded']);
+  });
+
+  it('are not blamed for one that crashes while they run', async () => {
+    const underWay = new Set<(error: Error) => void>();
+    const { serve, accept, store } = openProcess({
+      run: (operation) =>
+        new Promise((resolve, reject) => {
+          underWay.add(reject);
+          const end = operation === 'poison' ? crash : () => resolve(RESULT);
+          void setTimeout(operation === 'poison' ? 2 : 20).then(end);
+        }),
+    });
+    /** The environment ends, and all that runs in it. */
+    const crash = () => {
+      for (const reject of underWay) reject(new InvokeError('crashed', 'the environment ended'));
+      underWay.clear();
+    };
+    await serve();
+    const poison = await accept('poison');
+    const innocent = await Promise.all(Array.from({ length: 5 }, () => accept('slow')));
+    await expect.poll(async () => (await store.get(poison))?.state, patience).toBe('dead-lettered');
+    await expect.poll(async () => (await store.count({})).ended, patience).toBe(5);
+    for (const token of innocent) {
+      expect(await store.get(token)).toMatchObject({ outcome: { state: 'succeeded' }, crashes: 1 });
+    }
+    expect((await store.get(poison))?.crashes).toBe(3);
+  });
+
+  it('whose wake-up was lost are found by the reconciler, which looks every minute', async () => {
+    vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval'] });
+    onTestFinished(() => void vi.useRealTimers());
+    let time = Date.now();
+    const { start, serve, store, stateOf } = openProcess({ clock: { now: () => time } });
+    await start();
+    await serve();
+    const record = newRecord({ acceptedAt: time, retainUntil: time + 1e9 });
+    await store.create(record, time);
+    time += 60_000;
+    await vi.advanceTimersByTimeAsync(60_000);
+    await expect.poll(() => stateOf(record.token), patience).toBe('ended');
+  });
+
+  it('fail, and are tried again, where the invoker has no answer; they are told of as they go on', async () => {
+    const { query } = await startCallback();
+    const told: string[] = [];
+    const problems: Error[] = [new InvokeError('module', 'it does not load'), new TypeError('a bug')];
+    const { serve, accept, stateOf, store } = openProcess({
+      async run() {
+        const problem = problems.shift();
+        if (problem) throw problem;
+        return RESULT;
+      },
+      events: {
+        attempted: ({ attempt, state, lastFailure }) => told.push(`${attempt} ${state} ${lastFailure?.message}`),
+        completed: ({ completion }) => told.push(`completion ${completion?.state}`),
+      },
+    });
+    await serve();
+    const token = await accept('place', { query });
+    await expect.poll(async () => (await store.get(token))?.completion?.state, patience).toBe('delivered');
+    expect(await stateOf(token)).toBe('ended');
+    expect(told).toEqual(['2 queued it does not load', '3 queued a bug', '3 ended a bug', 'completion delivered']);
+  });
+});
+
+describe('the end of the dev server', () => {
+  it('waits for the attempts that run, says so, makes no others, and sends the completions', async () => {
+    const { query, received } = await startCallback();
+    const gate = Promise.withResolvers<void>();
+    const told: unknown[] = [];
+    const { serve, accept, stateOf, close, runs } = openProcess({
+      run: async () => gate.promise.then(() => RESULT),
+      events: { waitingFor: (running, ms) => told.push([running.map(({ start }) => start.operation), ms]) },
+      patienceMs: 5_000,
+    });
+    await serve();
+    const token = await accept('slow', { query });
+    await expect.poll(() => stateOf(token), patience).toBe('claimed');
+    const closing = close();
+    const another = await accept('place', { query });
+    await expect.poll(() => told, patience).toEqual([[['slow'], 5_000]]);
+    gate.resolve();
+    expect(await closing).toBe(true);
+    expect([await stateOf(token), await stateOf(another)]).toEqual(['ended', 'queued']);
+    expect(runs).toEqual(['slow']);
+    expect(received).toHaveLength(1);
+  });
+
+  it('does not wait for ever', async () => {
+    const { serve, accept, stateOf, close } = openProcess({ run: () => new Promise(() => {}), patienceMs: 10 });
+    await serve();
+    const token = await accept('slow');
+    await expect.poll(() => stateOf(token), patience).toBe('claimed');
+    expect(await close()).toBe(false);
+  });
+});

@@ -1,0 +1,284 @@
+import { describe, expect, it, onTestFinished, vi } from 'vitest';
+import { createSqliteOperationStore } from '../../src/local/sqlite-operation-store.ts';
+import { openEphemeralStore } from '../../src/local/store.ts';
+import { createOperations, type OperationsDeps } from '../../src/operations/operations.ts';
+import type { OperationStore } from '../../src/operations/ports.ts';
+import type { OperationRecord } from '../../src/operations/record.ts';
+import { type AttemptResult, cancelRequested } from '../../src/operations/transitions.ts';
+import { CLAIM, NOW, newRecord } from '../contract/operation-records.ts';
+import { recordingLogger } from '../handler/recording-logger.ts';
+import { SUCCESS } from './delivery-arbitraries.ts';
+
+const CALLBACK = { callback: { url: 'http://127.0.0.1/callback', headers: {} } };
+const FAILED: AttemptResult = {
+  kind: 'failed',
+  retryable: true,
+  message: 'no stock',
+  failure: { message: 'no stock' },
+};
+const WAKE = [{ kind: 'wake', attempt: 1, delayMs: 0 }] as const;
+
+type Faults = Partial<Pick<OperationsDeps, 'cancelInner' | 'taskQueue'>> & { readonly store?: Partial<OperationStore> };
+
+/** Operations on a real store, with queues that only keep what they are sent. */
+function setUp({ store: storeFaults, ...faults }: Faults = {}) {
+  const database = openEphemeralStore();
+  onTestFinished(() => database.close());
+  const store = createSqliteOperationStore(database.db);
+  const clock = { time: NOW, now: () => clock.time };
+  const sent: string[] = [];
+  const { lines, logger } = recordingLogger();
+  const operations = createOperations({
+    store: { ...store, ...storeFaults },
+    taskQueue: {
+      send: async (_, { attempt }, delayMs) => void sent.push(`wake ${attempt} in ${delayMs}`),
+      deadLetter: async (_, __, reason) => void sent.push(`dead letter: ${reason}`),
+    },
+    completionQueue: { send: async (_, delayMs) => void sent.push(`complete in ${delayMs}`) },
+    clock,
+    random: () => 0,
+    cancelInner: async (_, innerToken) => void sent.push(`cancel ${innerToken}`),
+    logger,
+    ...faults,
+  });
+  const accept = async (members: Parameters<typeof newRecord>[0] = {}) => {
+    const record = newRecord(members);
+    await operations.accept({ record, effects: WAKE });
+    return record;
+  };
+  const wake = ({ token }: OperationRecord, attempt: number, run: AttemptResult | (() => Promise<AttemptResult>)) =>
+    operations.wake(
+      { token, attempt },
+      { claim: { ...CLAIM, leaseUntil: clock.time + 60_000 }, run: typeof run === 'function' ? run : async () => run },
+    );
+  return { store, operations, clock, sent, lines, accept, wake };
+}
+
+describe('a start', () => {
+  it('is accepted once it is stored, even where its wake-up cannot be sent', async () => {
+    const failing = { send: async () => Promise.reject(new Error('throttled')), deadLetter: async () => {} };
+    const { operations, store, lines } = setUp({ taskQueue: failing });
+    const record = newRecord();
+    expect(await operations.accept({ record, effects: WAKE })).toStrictEqual(record);
+    expect(await store.get(record.token)).toStrictEqual(record);
+    expect(lines).toMatchObject([{ level: 'warn', message: 'wake of an operation is left to the reconciler' }]);
+  });
+
+  it('that is repeated gets the first token, and another wake-up where the first may be lost', async () => {
+    const { operations, accept, wake, sent, clock } = setUp();
+    const record = await accept();
+    const repeated = newRecord({ key: record.key });
+    const repeat = async () => (await operations.accept({ record: repeated, effects: WAKE })).token;
+    expect(await repeat()).toBe(record.token);
+    expect(sent.splice(0)).toEqual(['wake 1 in 0', 'wake 1 in 0']);
+
+    await wake(record, 1, FAILED);
+    expect(sent.splice(0)).toEqual(['wake 2 in 1000']);
+    expect(await repeat()).toBe(record.token);
+    expect(sent).toEqual([]);
+    clock.time += 1_000;
+    expect(await repeat()).toBe(record.token);
+    expect(sent.splice(0)).toEqual(['wake 2 in 0']);
+    await wake(record, 2, SUCCESS(NOW));
+    expect(await repeat()).toBe(record.token);
+    expect(sent).toEqual([]);
+  });
+});
+
+describe('a wake-up', () => {
+  it('returns the record as the attempt left it', async () => {
+    const { accept, wake, store } = setUp();
+    const record = await accept(CALLBACK);
+    expect(await wake(record, 1, FAILED)).toStrictEqual(await store.get(record.token));
+    expect(await wake(record, 1, FAILED)).toBeUndefined();
+  });
+
+  it('runs the handler once where two come at once', async () => {
+    const { accept, wake } = setUp();
+    const record = await accept();
+    const run = vi.fn(async () => SUCCESS(NOW));
+    const left = await Promise.all([wake(record, 1, run), wake(record, 1, run)]);
+    expect(run).toHaveBeenCalledTimes(1);
+    expect(left.filter((one) => one !== undefined)).toHaveLength(1);
+  });
+
+  it('of an operation whose record is gone does nothing', async () => {
+    const { wake, sent } = setUp();
+    expect(await wake(newRecord(), 1, SUCCESS(NOW))).toBeUndefined();
+    expect(sent).toEqual([]);
+  });
+
+  it('fails, and so comes again, where somebody wrote between its claim and its look', async () => {
+    const { accept, wake } = setUp({ store: { claim: async () => undefined } });
+    const record = await accept();
+    await expect(wake(record, 1, SUCCESS(NOW))).rejects.toThrow('could not be claimed');
+  });
+
+  it('writes over nothing that came between its look and its write', async () => {
+    const { store, accept, wake, clock, operations } = setUp({
+      store: {
+        get: async (token) => {
+          const read = await store.get(token);
+          // The caller cancels at this very moment, the first time.
+          const canceled = read && cancelRequested(read, { now: clock.time });
+          if (canceled) await store.update(read, canceled.record);
+          return read;
+        },
+      },
+    });
+    const record = await accept({ expiresAt: NOW + 1_000 });
+    clock.time += 1_000;
+    await wake(record, 1, SUCCESS(NOW));
+    expect((await store.get(record.token))?.outcome?.state).toBe('canceled');
+    expect(await operations.reconcile(1)).toBe(0);
+  });
+
+  it('drops the result of an attempt that was given up meanwhile, and says so', async () => {
+    const { accept, wake, clock, operations, store, lines } = setUp();
+    const record = await accept();
+    const late = await wake(record, 1, async () => {
+      clock.time += 120_000;
+      await operations.reconcile(1);
+      return SUCCESS(clock.time);
+    });
+    expect(late).toBeUndefined();
+    expect(await store.get(record.token)).toMatchObject({ state: 'queued', attempt: 2, crashes: 1 });
+    expect(lines.map(({ message }) => message)).toContain('an attempt ended after its lease: its result is dropped');
+  });
+});
+
+describe('a cancel', () => {
+  it('tells an attempt in this process at once', async () => {
+    const { accept, operations } = setUp();
+    const record = await accept();
+    let signal: AbortSignal | undefined;
+    const claim = { leaseUntil: NOW + 60_000, invocation: 'i' };
+    const left = await operations.wake(
+      { token: record.token, attempt: 1 },
+      {
+        claim,
+        async run(_, canceled) {
+          signal = canceled;
+          expect(canceled.aborted).toBe(false);
+          await operations.cancel(record);
+          expect(canceled.aborted).toBe(true);
+          return FAILED;
+        },
+      },
+    );
+    expect(signal?.reason).toMatchObject({ name: 'AbortError', message: 'the operation was canceled' });
+    expect(left?.outcome?.state).toBe('canceled');
+  });
+
+  it('tells an attempt in another process within some seconds', async () => {
+    vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval'] });
+    onTestFinished(() => void vi.useRealTimers());
+    const { accept, operations, store } = setUp();
+    const record = await accept();
+    const left = await operations.wake(
+      { token: record.token, attempt: 1 },
+      {
+        claim: { leaseUntil: NOW + 60_000, invocation: 'i' },
+        async run(claimed, canceled) {
+          await vi.advanceTimersByTimeAsync(5_000);
+          expect(canceled.aborted).toBe(false);
+          await store.update(claimed, cancelRequested(claimed, { now: NOW })!.record);
+          await vi.advanceTimersByTimeAsync(5_000);
+          expect(canceled.aborted).toBe(true);
+          return { kind: 'handed-over', token: 'inner', links: [] };
+        },
+      },
+    );
+    expect(vi.getTimerCount()).toBe(0);
+    expect(left).toMatchObject({ state: 'handed-over', cancelForward: 'pending' });
+  });
+
+  it('is forwarded once, and again where that failed', async () => {
+    let fails = true;
+    const forwarded: string[] = [];
+    const { accept, wake, operations, clock, store } = setUp({
+      async cancelInner(_, innerToken) {
+        forwarded.push(innerToken);
+        if (fails) throw new Error('the module does not load');
+      },
+    });
+    const record = await accept(CALLBACK);
+    await wake(record, 1, { kind: 'handed-over', token: 'inner', links: [] });
+    await operations.cancel(record);
+    expect(await store.get(record.token)).toMatchObject({ state: 'handed-over', cancelForward: 'pending' });
+    fails = false;
+    clock.time += 60_000;
+    expect(await operations.reconcile(10)).toBe(1);
+    expect(await store.get(record.token)).toMatchObject({ state: 'handed-over', cancelForward: 'done' });
+    clock.time += 1e9;
+    await operations.cancel(record);
+    expect(await operations.reconcile(10)).toBe(0);
+    expect(forwarded).toEqual(['inner', 'inner']);
+  });
+});
+
+describe('a completion', () => {
+  const POSTED = async () => ({ kind: 'delivered' }) as const;
+
+  it('goes to the callback of the start, and is written down as delivered', async () => {
+    const { accept, wake, operations } = setUp();
+    const record = await accept(CALLBACK);
+    await wake(record, 1, SUCCESS(NOW));
+    const post = vi.fn(POSTED);
+    expect(await operations.complete(record.token, post)).toMatchObject({ completion: { state: 'delivered' } });
+    expect(post).toHaveBeenCalledWith(CALLBACK.callback.url, {
+      headers: expect.objectContaining({ 'nexus-operation-token': record.token, 'nexus-operation-state': 'succeeded' }),
+      body: expect.anything(),
+    });
+    expect(await operations.complete(record.token, post)).toBeUndefined();
+    expect(post).toHaveBeenCalledTimes(1);
+  });
+
+  it('that has to wait is sent on, 900 s at most', async () => {
+    const { accept, wake, operations, clock, sent } = setUp();
+    const record = await accept(CALLBACK);
+    let ended = await wake(record, 1, SUCCESS(NOW));
+    for (let failures = 0; failures < 12; failures++) {
+      clock.time = ended?.completion?.nextAttemptAt ?? 0;
+      ended = await operations.complete(record.token, async () => ({ kind: 'retry', message: '503' }));
+    }
+    sent.length = 0;
+    const post = vi.fn(POSTED);
+    expect(await operations.complete(record.token, post)).toBeUndefined();
+    clock.time += 2_000_000;
+    expect(await operations.complete(record.token, post)).toBeUndefined();
+    expect(sent).toEqual(['complete in 900000', 'complete in 48000']);
+    expect(post).not.toHaveBeenCalled();
+  });
+
+  it('that cannot be written, ever, is dead-lettered with the reason', async () => {
+    const { accept, wake, operations } = setUp();
+    const record = await accept({ callback: { ...CALLBACK.callback, headers: { token: 'two\nlines' } } });
+    await wake(record, 1, SUCCESS(NOW));
+    const post = vi.fn(POSTED);
+    expect(await operations.complete(record.token, post)).toMatchObject({
+      completion: { state: 'dead-lettered', lastFailure: expect.stringContaining('header "token" cannot be sent') },
+    });
+    expect(post).not.toHaveBeenCalled();
+  });
+});
+
+describe('the reconciler', () => {
+  it('looks after the others where one cannot be written', async () => {
+    const { store, accept, operations, clock, sent, lines } = setUp({
+      store: {
+        update: async (read, next) => {
+          if (read.requestId === 'broken') throw new Error('the disk is full');
+          return store.update(read, next);
+        },
+      },
+    });
+    await accept({ requestId: 'broken' });
+    await accept();
+    sent.length = 0;
+    clock.time += 60_000;
+    expect(await operations.reconcile(10)).toBe(1);
+    expect(sent).toEqual(['wake 1 in 0']);
+    expect(lines.at(-1)).toMatchObject({ level: 'warn', message: 'an operation is looked after the next time' });
+  });
+});
