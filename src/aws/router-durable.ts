@@ -4,10 +4,11 @@ import type { Logger } from '../handler/logger.ts';
 import { createDurableDelivery, type DurableDelivery } from '../router/durable-delivery.ts';
 import type { EndpointView } from '../router/endpoint-view.ts';
 import { createOperationInvoker } from '../router/operation-invoker.ts';
+import { createOperationPolling } from '../router/operation-polling.ts';
 import type { Invoker } from '../router/ports.ts';
 import { createAwsOperations } from './aws-operations.ts';
 import { callbacksOf } from './callbacks.ts';
-import { CLIENT_OPTIONS } from './client-options.ts';
+import { SQS_CLIENT_OPTIONS } from './client-options.ts';
 
 export interface RouterDurableDeps {
   readonly dynamo: DynamoDBClient;
@@ -22,10 +23,14 @@ export function routerDurable({ dynamo, tableName, endpoints, invoker, logger }:
   const { cancel: cancelInner } = createOperationInvoker({ registry: endpoints, invoker, clock: Date, logger });
   const { operations, store } = createAwsOperations({
     dynamo,
-    sqs: new SQSClient(CLIENT_OPTIONS),
+    sqs: new SQSClient(SQS_CLIENT_OPTIONS),
     tableName,
     logger,
     cancelInner,
   });
-  return createDurableDelivery({ operations, store, clock: Date, callbacksOf });
+  const polling = createOperationPolling({ store, clock: Date });
+  const durable = createDurableDelivery({ operations, store, clock: Date, callbacksOf });
+  return {
+    answer: async (...request) => (await polling.answer(...request)) ?? (await durable.answer(...request)),
+  };
 }

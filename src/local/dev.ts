@@ -80,7 +80,7 @@ export async function startDev(options: DevOptions, terminal: DevTerminal): Prom
   const registry = createSqliteEndpointRegistry(store.db, Date);
   const invoker = createLocalInvoker({ target, report: complain });
   const logger = terminalLogger(terminal.stderr);
-  const { durable, management, ...queued } = createLocalOperations({
+  const { durable, polling, management, ...queued } = createLocalOperations({
     ...{ db: store.db, registry, invoker, target, clock: Date, logger },
     events: {
       attempted: (record, ms) => say(formatAttemptLine(record, { ms, now: Date.now() }, terminal.stdout)),
@@ -90,6 +90,7 @@ export async function startDev(options: DevOptions, terminal: DevTerminal): Prom
   });
   const router = createRouter({
     durable,
+    polling,
     endpoints: { get: registry.get, getLatest: registry.get, settle: async () => {} },
     invoker,
     clock: Date,

@@ -14,6 +14,7 @@ import type { DurableDelivery } from './durable-delivery.ts';
 import type { EndpointView } from './endpoint-view.ts';
 import { InvokeError, type InvokeErrorReason } from './errors.ts';
 import { toHttpResponse } from './lambda-result.ts';
+import type { OperationPolling } from './operation-polling.ts';
 import type { Clock, Endpoint, Invoker } from './ports.ts';
 import { parseRoute } from './route.ts';
 
@@ -31,8 +32,9 @@ export interface RouterDeps {
   readonly endpoints: EndpointView;
   readonly invoker: Invoker;
   readonly clock: Clock;
-  /** Left out where no operation is delivered through a queue. */
+  /** Left out where no operation is delivered through a queue, as is `polling`. */
   readonly durable?: DurableDelivery;
+  readonly polling?: OperationPolling;
   /** All names, for the answer to an unknown one. Left out where callers should not learn of each other's endpoints. */
   readonly endpointNames?: () => Promise<readonly string[]>;
 }
@@ -56,14 +58,17 @@ export interface Caller {
 export type Router = (request: NexusHttpRequest, caller: Caller) => Promise<NexusHttpResponse>;
 
 /** Makes the router of these endpoints. A handler gets what is left of `Request-Timeout`, 30 s at most. */
-export function createRouter({ endpoints, invoker, clock, durable, endpointNames }: RouterDeps): Router {
+export function createRouter({ endpoints, invoker, clock, durable, polling, endpointNames }: RouterDeps): Router {
   async function deliver(request: NexusHttpRequest, caller: Caller, leftMs: () => number): Promise<NexusHttpResponse> {
     refuseOversize(request);
     const route = parseRoute(request.path, caller.gateway);
     const headers = withoutCredentials(request.headers);
     const endpoint = await findEndpoint(route.endpoint, caller.principal, leftMs);
     refuseCallback(endpoint, request);
-    const answered = await durable?.answer(endpoint, { ...request, path: route.path, headers }, caller);
+    const below = { ...request, path: route.path, headers };
+    const within = { ...caller, gatewayMs: leftMs() };
+    const answered =
+      (await polling?.answer(endpoint, below, within)) ?? (await durable?.answer(endpoint, below, within));
     if (answered !== undefined) return answered;
     const { handlerMs, waitMs } = timesOf(leftMs(), caller);
     const invocation: NexusInvocation = {
