@@ -11,9 +11,11 @@ import {
   LoggingFormat,
   Runtime,
 } from 'aws-cdk-lib/aws-lambda';
+import type { RetentionDays } from 'aws-cdk-lib/aws-logs';
 import { Queue, QueueEncryption } from 'aws-cdk-lib/aws-sqs';
 import { Construct } from 'constructs';
 import { ENV, OPERATIONS } from '../src/aws/contract.ts';
+import type { AllowedCallback } from '../src/operations/callback-rules.ts';
 import { functionCode } from './function-assets.ts';
 import { createLogGroup, createLoggingRole, DEFAULT_LOG_RETENTION, type NetworkProps } from './function-role.ts';
 import type { NexusFunction } from './nexus-function.ts';
@@ -21,7 +23,8 @@ import type { TaskQueue } from './task-queue.ts';
 
 export interface DurableOperationsProps extends NetworkProps {
   readonly endpointsTable: TableV2;
-  readonly routerRole: IRole;
+  readonly router: LambdaFunction;
+  readonly logRetention?: RetentionDays;
   readonly removalPolicy?: RemovalPolicy;
 }
 
@@ -40,20 +43,22 @@ export class DurableOperations extends Construct {
   readonly table: TableV2;
   readonly completionQueue: Queue;
   readonly function: LambdaFunction;
-  private readonly routerRole: IRole;
+  /** What accepts operations. */
+  readonly router: LambdaFunction;
   private readonly served = new Set<TaskQueue>();
 
   constructor(scope: Construct, id: string, props: DurableOperationsProps) {
     super(scope, id);
     const {
       endpointsTable,
-      routerRole,
+      router,
+      logRetention = DEFAULT_LOG_RETENTION,
       removalPolicy = RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE,
       vpc,
       vpcSubnets,
       securityGroups,
     } = props;
-    this.routerRole = routerRole;
+    this.router = router;
     this.table = new TableV2(this, 'Table', {
       partitionKey: attribute(OPERATIONS.partitionKey),
       timeToLiveAttribute: OPERATIONS.timeToLive,
@@ -82,7 +87,7 @@ export class DurableOperations extends Construct {
       deadLetterQueue: { queue: new Queue(this, 'UndeliverableCompletions', queueProps), maxReceiveCount: 1_000 },
     });
 
-    const logGroup = createLogGroup(this, 'Log', DEFAULT_LOG_RETENTION);
+    const logGroup = createLogGroup(this, 'Log', logRetention);
     const role = createLoggingRole(this, 'Role', { logGroup, inVpc: vpc !== undefined });
     this.function = new LambdaFunction(this, 'Function', {
       description: 'Delivers completions of Nexus operations, and looks after what crashes left',
@@ -100,12 +105,11 @@ export class DurableOperations extends Construct {
       ...(vpcSubnets && { vpcSubnets }),
       ...(securityGroups && { securityGroups }),
     });
-    allow(role, 'ReadEndpoints', ['dynamodb:Query'], [endpointsTable.tableArn]);
-    allow(role, 'KeepOperations', ['dynamodb:GetItem', 'dynamodb:UpdateItem'], [this.table.tableArn]);
-    allow(role, 'FindDueOperations', ['dynamodb:Query'], [`${this.table.tableArn}/index/${OPERATIONS.due.indexName}`]);
+    allow(role, ['dynamodb:Query'], [endpointsTable.tableArn]);
+    allow(role, ['dynamodb:GetItem', 'dynamodb:UpdateItem'], [this.table.tableArn]);
+    allow(role, ['dynamodb:Query'], [`${this.table.tableArn}/index/${OPERATIONS.due.indexName}`]);
     allow(
       role,
-      'TakeCompletions',
       ['sqs:ReceiveMessage', 'sqs:DeleteMessage', 'sqs:GetQueueAttributes', 'sqs:SendMessage'],
       [this.completionQueue.queueArn],
     );
@@ -122,29 +126,36 @@ export class DurableOperations extends Construct {
       targets: [new LambdaTarget(this.function)],
     });
 
-    allow(
-      routerRole,
-      'AcceptOperations',
-      ['dynamodb:PutItem', 'dynamodb:GetItem', 'dynamodb:UpdateItem'],
-      [this.table.tableArn],
-    );
-    allow(routerRole, 'CompleteOperations', ['sqs:SendMessage'], [this.completionQueue.queueArn]);
+    const routerRole = router.role as IRole;
+    router.addEnvironment(ENV.operationsTable, this.table.tableName);
+    allow(routerRole, ['dynamodb:PutItem', 'dynamodb:GetItem', 'dynamodb:UpdateItem'], [this.table.tableArn]);
+    allow(routerRole, ['sqs:SendMessage'], [this.completionQueue.queueArn]);
+  }
+
+  /** Lets completions carry the `Authorization` that an endpoint's callbacks have in secrets. */
+  authorize(callbacks: readonly AllowedCallback[]): void {
+    for (const { authorization } of callbacks) {
+      if (typeof authorization !== 'object') continue;
+      allow(this.function.role as IRole, ['secretsmanager:GetSecretValue'], [authorization.secretArn]);
+    }
   }
 
   /** Lets operations of a task queue be accepted, run by this handler, and taken up again. */
   serve(taskQueue: TaskQueue, handler: NexusFunction): void {
     if (this.served.has(taskQueue)) return;
     this.served.add(taskQueue);
-    taskQueue.grantSend(this.routerRole);
-    taskQueue.grantSend(this.function.role as IRole);
+    const ours = this.function.role as IRole;
+    taskQueue.grantWake(this.router.role as IRole);
+    taskQueue.grantWake(ours);
+    taskQueue.grantDeadLetter(ours);
     const { role } = handler;
-    allow(role as IRole, 'KeepOperations', ['dynamodb:GetItem', 'dynamodb:UpdateItem'], [this.table.tableArn]);
-    allow(role as IRole, 'CompleteOperations', ['sqs:SendMessage'], [this.completionQueue.queueArn]);
+    allow(role as IRole, ['dynamodb:GetItem', 'dynamodb:UpdateItem'], [this.table.tableArn]);
+    allow(role as IRole, ['sqs:SendMessage'], [this.completionQueue.queueArn]);
     // To cancel what an operation was handed over to.
     new CfnPermission(taskQueue, 'OperationsInvoke', {
       action: 'lambda:InvokeFunction',
       functionName: handler.alias.functionArn,
-      principal: (this.function.role as IRole).roleArn,
+      principal: ours.roleArn,
     });
   }
 }
@@ -153,6 +164,7 @@ function attribute({ name, type }: { readonly name: string; readonly type: 'S' |
   return { name, type: type === 'S' ? AttributeType.STRING : AttributeType.NUMBER };
 }
 
-function allow(role: IRole, sid: string, actions: string[], resources: string[]): void {
-  role.addToPrincipalPolicy(new PolicyStatement({ sid, actions, resources }));
+/** Without an id, which may be there once in a policy: a handler may serve many task queues, of many gateways. */
+function allow(role: IRole, actions: string[], resources: string[]): void {
+  role.addToPrincipalPolicy(new PolicyStatement({ actions, resources }));
 }

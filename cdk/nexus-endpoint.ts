@@ -13,6 +13,7 @@ import { type IRole, Policy, PolicyStatement } from 'aws-cdk-lib/aws-iam';
 import { CfnPermission, type IAlias, type IFunction } from 'aws-cdk-lib/aws-lambda';
 import { Construct, type IDependable } from 'constructs';
 import type { EntryProperties, GateProperties } from '../src/aws/contract.ts';
+import { parseAllowedCallbacks } from '../src/operations/allowed-callbacks.ts';
 import type { AllowedCallback } from '../src/operations/callback-rules.ts';
 import { ENDPOINT_NAME_RULE, isEndpointName } from '../src/router/endpoint-spec.ts';
 import { type EndpointSettings, settingsProblems } from '../src/router/settings.ts';
@@ -133,6 +134,11 @@ export class NexusEndpoint extends Construct {
     this.taskQueue = this.ownTaskQueue(props);
     const entry = registerEndpoint(this, props, settingsOf(props), this.queueProperties(props));
     entry.node.addDependency(invoke);
+    // Once the entry says that operations are queued, they are: whatever takes them must be there.
+    if (props.queuedOperations?.length) {
+      const { durableOperations: durable } = gateway;
+      entry.node.addDependency(this.taskQueue, ...(durable ? [durable, durable.router] : []));
+    }
   }
 
   /** Wires the queue of an endpoint that queues operations, and says to the registry what the router has to know of it. */
@@ -153,6 +159,7 @@ export class NexusEndpoint extends Construct {
     const { taskQueue } = this;
     taskQueue.deliverTo(handler, concurrency);
     durable.serve(taskQueue, handler);
+    if (allowedCallbacks) durable.authorize(allowedCallbacks);
     return {
       queued: queuedOperations,
       queues: JSON.stringify({
@@ -345,6 +352,26 @@ export function checkEndpoint({
   }
   if (props.callers?.length === 0)
     problems.push('its callers are an empty list: nobody could call it; name one, or leave the property out');
+  problems.push(...queueProblems(props));
   problems.push(...settingsProblems(settingsOf({ ...props, taskQueue })));
   if (problems.length > 0) throw new Error(`endpoint "${name}": ${problems.join('; ')}`);
+}
+
+function queueProblems({
+  queuedOperations = [],
+  allowedCallbacks,
+}: Pick<EndpointProps, 'queuedOperations' | 'allowedCallbacks'>): string[] {
+  const malformed = queuedOperations.filter((name) => !/^[^/]+\/[^/]+$/.test(name));
+  const problems = malformed.map((name) => `"${name}" in its queuedOperations is no "service/operation"`);
+  if (allowedCallbacks === undefined) return problems;
+  if (queuedOperations.length === 0)
+    problems.push('its allowedCallbacks are for queuedOperations, and it has none: name them, or leave both out');
+  // What is known when it is deployed, such as the name of a load balancer, is checked then.
+  if (Token.isUnresolved(JSON.stringify(allowedCallbacks))) return problems;
+  try {
+    parseAllowedCallbacks(allowedCallbacks);
+  } catch (error) {
+    problems.push((error as Error).message);
+  }
+  return problems;
 }

@@ -194,16 +194,16 @@ export class NexusGateway extends Construct implements INexusGateway {
   /** What queued operations need; made with the first endpoint that has some. */
   get durableOperations(): DurableOperations {
     if (this.durable === undefined) {
-      const { vpc, vpcSubnets, securityGroups, removalPolicy } = this.props;
+      const { vpc, vpcSubnets, securityGroups, logRetention, removalPolicy } = this.props;
       this.durable = new DurableOperations(this, 'Operations', {
         endpointsTable: this.table,
-        routerRole: this.routerRole,
+        router: this.router,
         vpc,
         vpcSubnets,
         securityGroups,
+        logRetention,
         removalPolicy,
       });
-      this.router.addEnvironment(ENV.operationsTable, this.durable.table.tableName);
     }
     return this.durable;
   }

@@ -1,4 +1,4 @@
-import { Duration, type RemovalPolicy } from 'aws-cdk-lib';
+import { Annotations, Duration, type RemovalPolicy } from 'aws-cdk-lib';
 import { ArnPrincipal, type IRole, PolicyStatement } from 'aws-cdk-lib/aws-iam';
 import { EventSourceMapping, type IFunction } from 'aws-cdk-lib/aws-lambda';
 import { Queue, QueueEncryption } from 'aws-cdk-lib/aws-sqs';
@@ -53,6 +53,13 @@ export class TaskQueue extends Construct {
   /** Lets the handler take messages, so many at a time at most. */
   deliverTo(handler: NexusFunction, maxConcurrency: number | undefined): void {
     if (this.node.tryFindChild('Delivery')) return;
+    if (maxConcurrency === 1) {
+      Annotations.of(this).addWarningV2(
+        'nexus-lambda:concurrency',
+        'a queue of SQS delivers two messages at a time at least, so two queued operations may run at once; where only one ' +
+          "may, give the handler's function reservedConcurrentExecutions: 1",
+      );
+    }
     new EventSourceMapping(this, 'Delivery', {
       target: handler.alias,
       eventSourceArn: this.queue.queueArn,
@@ -62,32 +69,39 @@ export class TaskQueue extends Construct {
       // AWS takes 2 to 1,000.
       ...(maxConcurrency !== undefined && { maxConcurrency: Math.min(Math.max(2, maxConcurrency), 1_000) }),
     });
+    // Without an id, which may be there once in a policy: a handler may serve many task queues.
     handler.addToRolePolicy(
       new PolicyStatement({
-        sid: 'TakeOperations',
         actions: ['sqs:ReceiveMessage', 'sqs:DeleteMessage', 'sqs:GetQueueAttributes', 'sqs:SendMessage'],
         resources: [this.queue.queueArn],
       }),
     );
     handler.addToRolePolicy(
       new PolicyStatement({
-        sid: 'DeadLetterOperations',
         actions: ['sqs:SendMessage'],
         resources: [this.deadLetterQueue.queueArn],
       }),
     );
   }
 
-  /** Lets a role wake operations; by the queue's own policy, since a role has little room in its own. */
-  grantSend(role: IRole): void {
-    for (const queue of [this.queue, this.deadLetterQueue]) {
-      queue.addToResourcePolicy(
-        new PolicyStatement({
-          actions: ['sqs:SendMessage'],
-          principals: [new ArnPrincipal(role.roleArn)],
-          resources: [queue.queueArn],
-        }),
-      );
-    }
+  /** Lets a role wake operations. */
+  grantWake(role: IRole): void {
+    grantSend(this.queue, role);
   }
+
+  /** Lets a role take operations out. */
+  grantDeadLetter(role: IRole): void {
+    grantSend(this.deadLetterQueue, role);
+  }
+}
+
+/** By the queue's own policy, since a role has little room in its own. */
+function grantSend(queue: Queue, role: IRole): void {
+  queue.addToResourcePolicy(
+    new PolicyStatement({
+      actions: ['sqs:SendMessage'],
+      principals: [new ArnPrincipal(role.roleArn)],
+      resources: [queue.queueArn],
+    }),
+  );
 }

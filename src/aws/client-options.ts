@@ -3,3 +3,6 @@ export const CLIENT_OPTIONS = {
   maxAttempts: 4,
   requestHandler: { connectionTimeout: 1_000, requestTimeout: 3_000, throwOnRequestTimeout: true },
 };
+
+/** Of SQS, where the host of a queue's URL would overrule the endpoint that the function was given, such as a VPC's. */
+export const SQS_CLIENT_OPTIONS = { ...CLIENT_OPTIONS, useQueueUrlAsEndpoint: false };

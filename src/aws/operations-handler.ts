@@ -10,7 +10,7 @@ import { createOperationInvoker } from '../router/operation-invoker.ts';
 import type { Endpoint } from '../router/ports.ts';
 import { createAwsOperations } from './aws-operations.ts';
 import { callbacksOf } from './callbacks.ts';
-import { CLIENT_OPTIONS } from './client-options.ts';
+import { CLIENT_OPTIONS, SQS_CLIENT_OPTIONS } from './client-options.ts';
 import { ENV } from './contract.ts';
 import { createDynamoEndpointRegistry } from './dynamodb-endpoint-registry.ts';
 import { requiredVariable } from './environment.ts';
@@ -43,7 +43,7 @@ export function operationsHandlerOfEnvironment(): OperationsHandler {
   const { cancel: cancelInner } = createOperationInvoker({ registry: endpoints, invoker, clock: Date, logger });
   const { operations, store } = createAwsOperations({
     dynamo,
-    sqs: new SQSClient(CLIENT_OPTIONS),
+    sqs: new SQSClient(SQS_CLIENT_OPTIONS),
     tableName,
     logger,
     cancelInner,

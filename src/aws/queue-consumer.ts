@@ -12,7 +12,7 @@ import type { Operations } from '../operations/operations.ts';
 import type { OperationRecord } from '../operations/record.ts';
 import { toHttpResponse } from '../router/lambda-result.ts';
 import { createAwsOperations } from './aws-operations.ts';
-import { CLIENT_OPTIONS } from './client-options.ts';
+import { CLIENT_OPTIONS, SQS_CLIENT_OPTIONS } from './client-options.ts';
 import { parseWakeUp } from './queue-messages.ts';
 
 /** What of the function's time is kept for writing how an attempt ended. */
@@ -24,7 +24,7 @@ export interface Consumer {
 }
 
 const logger = createConsoleLogger(consoleLoggerOptions(process.env));
-const clients = { dynamo: new DynamoDBClient(CLIENT_OPTIONS), sqs: new SQSClient(CLIENT_OPTIONS) };
+const clients = { dynamo: new DynamoDBClient(CLIENT_OPTIONS), sqs: new SQSClient(SQS_CLIENT_OPTIONS) };
 
 /** Runs the attempts that a batch of wake-ups is for, one after the other. */
 export async function consumeBatch(event: SqsEvent, consumer: Consumer): Promise<SqsBatchResponse> {

@@ -25,7 +25,7 @@ export interface CompletionMessage {
 const MAX_RECORD_CHARACTERS = 192 * 1024;
 
 export function formatWakeUp(message: Omit<WakeUpMessage, 'nexusWakeUp'>): string {
-  return JSON.stringify({ nexusWakeUp: 1, ...message } satisfies WakeUpMessage);
+  return stringify({ nexusWakeUp: 1, ...message } satisfies WakeUpMessage);
 }
 
 export function formatCompletionMessage(table: string, record: OperationRecord): string {
@@ -33,8 +33,8 @@ export function formatCompletionMessage(table: string, record: OperationRecord):
   const { start, ...rest } = record;
   const carried = { ...rest, start: { ...start, headers: {}, query: '', body: '' } };
   const message = { nexusCompletion: 1, table, token: record.token } as const;
-  const withRecord = JSON.stringify({ ...message, record: carried } satisfies CompletionMessage);
-  return withRecord.length <= MAX_RECORD_CHARACTERS ? withRecord : JSON.stringify(message);
+  const withRecord = stringify({ ...message, record: carried } satisfies CompletionMessage);
+  return withRecord.length <= MAX_RECORD_CHARACTERS ? withRecord : stringify(message);
 }
 
 /** Fails with a TypeError for a message that somebody else put into the queue. */
@@ -49,6 +49,13 @@ export function parseCompletionMessage(body: string): CompletionMessage {
   const { nexusCompletion, table, token, record } = parseObject(body);
   if (nexusCompletion !== 1 || !isText(table) || !isText(token)) throw foreign(body);
   return { nexusCompletion, table, token, ...(record !== undefined && { record: record as OperationRecord }) };
+}
+
+/** SQS refuses a message with characters that XML has not (SendMessage); JSON escapes all of them but two. */
+function stringify(message: object): string {
+  return JSON.stringify(message).replace(/[\ufffe\uffff]/g, (character) =>
+    character === '\uffff' ? '\\uffff' : '\\ufffe',
+  );
 }
 
 function parseObject(body: string): Record<string, unknown> {

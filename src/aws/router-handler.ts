@@ -95,7 +95,15 @@ function durableOf({
       const isDirect = !endpoint.queued?.length && request.method === 'POST' && !request.path.endsWith('/cancel');
       if (isDirect) return undefined;
       loaded ??= import('./router-durable.ts').then(({ routerDurable }) => routerDurable({ ...deps, tableName }));
-      return (await loaded).answer(endpoint, request, caller);
+      try {
+        return await (await loaded).answer(endpoint, request, caller);
+      } catch (error) {
+        if (error instanceof HandlerError) throw error;
+        const { principal } = caller;
+        deps.logger.error('operations could not be read or written', { endpoint: endpoint.name, principal, error });
+        const unkept = 'the store of operations could not be reached; the log of the router says why';
+        throw new HandlerError('UNAVAILABLE', unkept, { stackTrace: '' });
+      }
     },
   };
 }

@@ -38,15 +38,15 @@ export function createSqsQueues({
   }
 
   return {
-    send: (record, { token, attempt }, delayMs) =>
+    send: async (record, { token, attempt }, delayMs) =>
       send(urlsOf(record).task, formatWakeUp({ table: tableName, token, attempt }), {
         delayMs,
         group: groupOf(record.principal),
       }),
-    deadLetter: (record, { token, attempt }, reason) =>
+    deadLetter: async (record, { token, attempt }, reason) =>
       send(urlsOf(record).deadLetter, formatWakeUp({ table: tableName, token, attempt, reason })),
     completions: {
-      send: (record, delayMs) =>
+      send: async (record, delayMs) =>
         send(urlsOf(record).completion, formatCompletionMessage(tableName, record), { delayMs }),
     },
   };

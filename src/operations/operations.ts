@@ -1,5 +1,6 @@
 import type { CompletionRequest } from '../nexus/completion.ts';
 import { type ChangeDeps, createChange } from './change.ts';
+import { RecordTooLargeError } from './errors.ts';
 import { formatStoredCompletion } from './format-stored-completion.ts';
 import type { OperationStore, WakeUp } from './ports.ts';
 import type { Claim, OperationRecord, Transition } from './record.ts';
@@ -85,6 +86,20 @@ export function createOperations(deps: OperationsDeps): Operations {
     }
   }
 
+  /** Writes how an attempt ended. A result that the store has no room for would have none the next time either. */
+  async function settle(record: OperationRecord, attempt: number, result: AttemptResult) {
+    const { token } = record;
+    const ended = (how: AttemptResult) => (read: OperationRecord) =>
+      attemptEnded(read, { ...moment(), attempt, result: how });
+    try {
+      return await change(token, ended(result), record);
+    } catch (error) {
+      if (!(error instanceof RecordTooLargeError)) throw error;
+      const message = `the result cannot be kept: ${error.message}`;
+      return change(token, ended({ kind: 'failed', retryable: false, message, failure: { message } }));
+    }
+  }
+
   return {
     async accept({ record, effects }) {
       const existing = await store.create(record, clock.now());
@@ -112,7 +127,7 @@ export function createOperations(deps: OperationsDeps): Operations {
       running.set(token, canceled);
       try {
         const result = await run(record, canceled.signal);
-        const settled = await change(token, (read) => attemptEnded(read, { ...moment(), attempt, result }), record);
+        const settled = await settle(record, attempt, result);
         if (settled === undefined)
           logger.warn('an attempt ended after its lease: its result is dropped', { token, attempt });
         return settled;

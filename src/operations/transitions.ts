@@ -138,11 +138,14 @@ export function leaseExpired(record: OperationRecord, moment: Moment): Transitio
   return change(record, changes, [{ kind: 'dead-letter', reason }], now);
 }
 
-/** The process that ran it was ended from outside, which says nothing about the handler: it runs again at once. */
+/**
+ * The process that ran it was ended from outside, which says nothing about the handler: the same attempt is made again at
+ * once. Nobody is left who could say how it ended.
+ */
 export function interrupted(record: OperationRecord, { now }: Pick<Moment, 'now'>): Transition | undefined {
   if (record.state !== 'claimed') return undefined;
   if (record.cancelRequestedAt !== undefined) return end(record, canceledOutcome(now), now);
-  const next = { ...record, state: 'queued', attempt: record.attempt + 1, nextAttemptAt: now, wakeUps: 0 } as const;
+  const next = { ...record, state: 'queued', nextAttemptAt: now, wakeUps: 0 } as const;
   return change(next, { claim: undefined }, [wake(next, now)], now);
 }
 

@@ -11,8 +11,8 @@ import type { Operations } from '../operations/operations.ts';
 import type { OperationStore } from '../operations/ports.ts';
 import type { StoredCallback } from '../operations/record.ts';
 import { DEFAULT_RETRY_POLICY, type RetryPolicy } from '../operations/retry-policy.ts';
+import type { Caller } from './caller.ts';
 import type { Clock, Endpoint } from './ports.ts';
-import type { Caller } from './router.ts';
 import { SETTINGS } from './settings.ts';
 
 export interface DurableDeliveryDeps {

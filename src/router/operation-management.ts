@@ -6,10 +6,11 @@ import { parseToken } from '../operations/operation-token.ts';
 import type { Operations } from '../operations/operations.ts';
 import type { OperationStore } from '../operations/ports.ts';
 import type { OperationRecord } from '../operations/record.ts';
+import type { Caller } from './caller.ts';
 import { describeOperation, type OperationSummary, resultOf, summarizeOperation } from './operation-description.ts';
 import { parseListQuery } from './operation-query.ts';
 import type { Clock } from './ports.ts';
-import { type Caller, failureResponse } from './router.ts';
+import { failureResponse } from './router.ts';
 
 export interface OperationManagementDeps {
   readonly store: Pick<OperationStore, 'get' | 'list' | 'count'>;

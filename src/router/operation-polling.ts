@@ -10,9 +10,9 @@ import { parseToken } from '../operations/operation-token.ts';
 import type { OperationStore } from '../operations/ports.ts';
 import type { OperationRecord, Outcome, StoredStart } from '../operations/record.ts';
 import { fromStoredLink, fromStoredPayload } from '../operations/stored-payload.ts';
+import { type Caller, MAX_TIMEOUT_MS } from './caller.ts';
 import { deliveryTimes } from './delivery-times.ts';
 import type { Clock, Endpoint } from './ports.ts';
-import { type Caller, MAX_TIMEOUT_MS } from './router.ts';
 
 export interface OperationPollingDeps {
   readonly store: Pick<OperationStore, 'get'>;

@@ -1,7 +1,6 @@
 import { HandlerError, type HandlerErrorType } from 'nexus-rpc';
 import { mayCall, notAmongCallers } from '../handler/access.ts';
-import type { Gateway, NexusInvocation } from '../handler/invocation.ts';
-import { HTTP_API_TIMEOUT_MS } from '../handler/lambda-event.ts';
+import type { NexusInvocation } from '../handler/invocation.ts';
 import { parseDuration } from '../nexus/duration.ts';
 import { withoutCredentials } from '../nexus/headers.ts';
 import type { NexusHttpRequest, NexusHttpResponse } from '../nexus/message.ts';
@@ -9,6 +8,7 @@ import { queryParameter } from '../nexus/path.ts';
 import { MAX_BODY_BYTES, MAX_HEADER_BYTES } from '../nexus/request.ts';
 import { formatFailureResponse } from '../nexus/response.ts';
 import { checkCallback } from '../operations/callback-rules.ts';
+import { type Caller, MAX_TIMEOUT_MS } from './caller.ts';
 import { type DeliveryTimes, deliveryTimes } from './delivery-times.ts';
 import type { DurableDelivery } from './durable-delivery.ts';
 import type { EndpointView } from './endpoint-view.ts';
@@ -17,9 +17,6 @@ import { toHttpResponse } from './lambda-result.ts';
 import type { OperationPolling } from './operation-polling.ts';
 import type { Clock, Endpoint, Invoker } from './ports.ts';
 import { parseRoute } from './route.ts';
-
-/** Longest time that a handler gets for one request: what the gateway in front of it waits at most. */
-export const MAX_TIMEOUT_MS = HTTP_API_TIMEOUT_MS;
 
 /** How many endpoints the answer to an unknown name lists; beyond it a list helps nobody. */
 const MAX_NAMES_LISTED = 50;
@@ -37,16 +34,6 @@ export interface RouterDeps {
   readonly polling?: OperationPolling;
   /** All names, for the answer to an unknown one. Left out where callers should not learn of each other's endpoints. */
   readonly endpointNames?: () => Promise<readonly string[]>;
-}
-
-/** Who calls, as whoever stands in front of the router authenticated them. */
-export interface Caller {
-  /** `iam:<role ARN>`, `basic:<user>`, `jwt:<sub>`, `local`. */
-  readonly principal: string;
-  /** The front door through which the request came; none in the dev server. */
-  readonly gateway?: Gateway;
-  /** Milliseconds that the front door still waits. Default: 30 s, as an HTTP API does. */
-  readonly gatewayMs?: number;
 }
 
 /**

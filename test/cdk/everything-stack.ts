@@ -31,6 +31,15 @@ export class EverythingStack extends Stack {
       requestsPerSecond: 10,
       circuitOpenTime: Duration.seconds(30),
     });
+    gateway.addEndpoint('returns', {
+      taskQueue: 'returns',
+      handler: createHandler(this, 'Returns'),
+      concurrency: 10,
+      queuedOperations: ['returns/take'],
+      allowedCallbacks: [
+        { origin: 'https://temporal.internal:7243', authorization: { secretArn: new Secret(this, 'Token').secretArn } },
+      ],
+    });
     gateway.grantInvoke(caller, 'orders');
     gateway.addCollocatedEndpoint('stock', { taskQueue: 'stock', handler: createHandler(this, 'Stock') });
   }

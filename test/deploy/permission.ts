@@ -50,7 +50,10 @@ function isSame(one: Permission, other: Permission): boolean {
 function constructName(physical: string): string {
   return physical
     .replace(/^arn:aws:[^:]+:[^:]*:\d*:/, '')
-    .replace(/(?:\/aws\/cloudformation\/Access\/|Access-)(\w+?)[0-9A-F]{8}(?:-[\w-]+)?(?=:|$)/, '$1')
+    .replace(
+      /(?:\/aws\/cloudformation\/(?:Access|Queued)\/|(?:Access|Queued)-)(\w+?)[0-9A-F]{8}(?:-[\w-]+)?(?=[:/]|$)/,
+      '$1',
+    )
     .replace(/^[0-9a-f]+\/\*\/\*\/nexus/, 'nexus')
     .replace(/^key\/[\w-]+$/, 'key');
 }

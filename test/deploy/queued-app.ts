@@ -14,7 +14,7 @@ import { type Ministack, startMinistack } from '../toolchain/ministack.ts';
 import { clientOptions } from './access-app.ts';
 import { type AwsProxy, openAwsProxy } from './aws-proxy.ts';
 import { type EmulatedApi, emulatedApi, rootOf } from './emulated-api.ts';
-import { type IamCredentials } from './iam.ts';
+import type { IamCredentials } from './iam.ts';
 
 /** Of the app in apps/queued.ts. */
 interface Outputs {

@@ -6,18 +6,22 @@ export const SUCCESS = (at: number): AttemptResult => ({
   outcome: { state: 'succeeded', payload: { data: '' }, links: [], at },
 });
 
-/** What may come of an attempt whose handler answers. */
-export const attemptResult: fc.Arbitrary<(at: number) => AttemptResult> = fc.constantFrom<
-  ((at: number) => AttemptResult)[]
->(
-  SUCCESS,
-  (at) => ({ kind: 'ended', outcome: { state: 'failed', failure: { message: 'no' }, links: [], at } }),
-  (at) => ({ kind: 'ended', outcome: { state: 'canceled', failure: { message: 'stopped' }, links: [], at } }),
-  () => ({ kind: 'handed-over', token: 'inner', links: [] }),
-  () => ({ kind: 'failed', retryable: true, message: 'later', failure: { message: 'later' } }),
-  () => ({ kind: 'failed', retryable: false, message: 'never', failure: { message: 'never' } }),
-  () => ({ kind: 'crashed' }),
-);
+/** What may come of an attempt. */
+export const ATTEMPT_RESULTS = {
+  succeeds: SUCCESS,
+  fails: (at: number) => ({ kind: 'ended', outcome: { state: 'failed', failure: { message: 'no' }, links: [], at } }),
+  cancels: (at: number) => ({
+    kind: 'ended',
+    outcome: { state: 'canceled', failure: { message: 'stopped' }, links: [], at },
+  }),
+  'hands over': () => ({ kind: 'handed-over', token: 'inner', links: [] }),
+  'wants another': () => ({ kind: 'failed', retryable: true, message: 'later', failure: { message: 'later' } }),
+  'wants no other': () => ({ kind: 'failed', retryable: false, message: 'never', failure: { message: 'never' } }),
+  crashes: () => ({ kind: 'crashed' }),
+} as const satisfies Record<string, (at: number) => AttemptResult>;
+
+/** By name, so that a counterexample can be read. */
+export const attemptResult = fc.constantFrom(...(Object.keys(ATTEMPT_RESULTS) as (keyof typeof ATTEMPT_RESULTS)[]));
 
 /** What may come of a completion. */
 export const completionResult: fc.Arbitrary<CompletionResult> = fc.constantFrom(

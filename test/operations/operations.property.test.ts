@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import type { AttemptResult, CompletionResult } from '../../src/operations/transitions.ts';
-import { attemptResult, completionResult } from './delivery-arbitraries.ts';
+import type { CompletionResult } from '../../src/operations/transitions.ts';
+import { ATTEMPT_RESULTS, attemptResult, completionResult } from './delivery-arbitraries.ts';
 import { type Fate, LEASE_MS, SimulatedOperations } from './simulated-operations.ts';
 
 type Step =
@@ -12,7 +12,7 @@ type Step =
 
 /** Of handlers and callbacks, where the call is one to them. */
 interface Results {
-  readonly attempt: (at: number) => AttemptResult;
+  readonly attempt: keyof typeof ATTEMPT_RESULTS;
   readonly completion: CompletionResult;
 }
 
@@ -52,7 +52,7 @@ const step: fc.Arbitrary<Step> = fc.oneof(
 async function take(operations: SimulatedOperations, step: Step): Promise<void> {
   switch (step.do) {
     case 'let a call go':
-      operations.nextResult = step.results.attempt;
+      operations.nextResult = ATTEMPT_RESULTS[step.results.attempt];
       operations.nextCompletion = step.results.completion;
       return operations.step(step.index, step.fate);
     case 'deliver a wake-up':
@@ -102,7 +102,7 @@ function check({ isSettled, history, posted, tokens, runs, record }: SimulatedOp
     expect(now.innerToken).toBe(before.innerToken ?? now.innerToken);
   }
   for (const one of posted) expect(one).toBe(JSON.stringify(record?.outcome));
-  const attempts = runs.map(({ attempt }) => attempt);
+  const attempts = runs.map(({ process, attempt }) => `${process} ${attempt}`);
   expect(new Set(attempts).size).toBe(attempts.length);
   if (record?.outcome?.state === 'succeeded') expect(runs.map(({ result }) => result?.kind)).toContain('ended');
 }

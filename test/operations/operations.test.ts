@@ -1,6 +1,7 @@
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { createSqliteOperationStore } from '../../src/local/sqlite-operation-store.ts';
 import { openEphemeralStore } from '../../src/local/store.ts';
+import { RecordTooLargeError } from '../../src/operations/errors.ts';
 import { createOperations, type OperationsDeps } from '../../src/operations/operations.ts';
 import type { OperationStore } from '../../src/operations/ports.ts';
 import type { OperationRecord } from '../../src/operations/record.ts';
@@ -280,5 +281,28 @@ describe('the reconciler', () => {
     expect(await operations.reconcile(10)).toBe(1);
     expect(sent).toEqual(['wake 1 in 0']);
     expect(lines.at(-1)).toMatchObject({ level: 'warn', message: 'an operation is looked after the next time' });
+  });
+});
+
+describe('a result that the store has no room for', () => {
+  it('ends the operation as failed, and its caller is told why, since it would be as large the next time', async () => {
+    const inner: { store?: OperationStore } = {};
+    const { store, accept, wake, sent } = setUp({
+      store: {
+        async update(read, next) {
+          if (next.outcome?.state === 'succeeded') throw new RecordTooLargeError(500_000, 409_600);
+          return (inner.store as OperationStore).update(read, next);
+        },
+      },
+    });
+    inner.store = store;
+    const record = await accept(CALLBACK);
+    await wake(record, 1, SUCCESS(NOW));
+    expect(await store.get(record.token)).toMatchObject({
+      state: 'ended',
+      crashes: 0,
+      outcome: { state: 'failed', failure: { message: expect.stringContaining('takes 500000 bytes') } },
+    });
+    expect(sent.at(-1)).toBe('complete in 0');
   });
 });

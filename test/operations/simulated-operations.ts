@@ -26,8 +26,9 @@ interface Process {
 }
 
 interface Run {
+  /** Which one it was, counted from 1. */
+  readonly process: number;
   readonly attempt: number;
-  readonly signal: AbortSignal;
   /** Absent while it runs. */
   result?: AttemptResult;
 }
@@ -172,8 +173,9 @@ export class SimulatedOperations {
     const { token, attempt } = message;
     const { call } = this.process;
     const claim = { leaseUntil: this.now + LEASE_MS, invocation: `i${this.runs.length}` };
-    const run = async (record: OperationRecord, signal: AbortSignal): Promise<AttemptResult> => {
-      const own: Run = { attempt: record.attempt, signal };
+    const process = this.processes.length;
+    const run = async (record: OperationRecord): Promise<AttemptResult> => {
+      const own: Run = { process, attempt: record.attempt };
       this.runs.push(own);
       return call(async () => {
         own.result = this.nextResult(this.now);

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { attemptResult, completionResult as completion } from './delivery-arbitraries.ts';
+import { ATTEMPT_RESULTS, attemptResult, completionResult as completion } from './delivery-arbitraries.ts';
 import { LEASE_MS, SimulatedDelivery } from './simulated-delivery.ts';
 
 const index = fc.nat(5);
@@ -22,7 +22,7 @@ const step: fc.Arbitrary<Step> = fc.oneof(
     arbitrary: fc.tuple(index, attemptResult, crash).map(
       ([i, outcome, crash]): Step =>
         (d) =>
-          d.finish(i, outcome(d.now), { crash }),
+          d.finish(i, ATTEMPT_RESULTS[outcome](d.now), { crash }),
     ),
   },
   {

@@ -261,11 +261,14 @@ describe('attempts that never end', () => {
     expect(effects).toEqual([{ kind: 'wake', attempt: 6, delayMs: 0 }]);
   });
 
-  it('say nothing of the handler where its process was ended from outside: it runs again at once', () => {
-    const { record, effects } = interrupted(claimedRecord(newRecord()), { now: NOW + 7 })!;
-    expect(record).toMatchObject({ state: 'queued', attempt: 2, crashes: 0, nextAttemptAt: NOW + 7 });
+  it('say nothing of the handler where its process was ended from outside: the same one is made again at once', () => {
+    const policy = { ...DEFAULT_RETRY_POLICY, attempts: 2 };
+    const { record, effects } = interrupted(claimedRecord(newRecord({ policy })), { now: NOW + 7 })!;
+    expect(record).toMatchObject({ state: 'queued', attempt: 1, crashes: 0, nextAttemptAt: NOW + 7 });
     expect(record.claim).toBeUndefined();
-    expect(effects).toEqual([{ kind: 'wake', attempt: 2, delayMs: 0 }]);
+    expect(effects).toEqual([{ kind: 'wake', attempt: 1, delayMs: 0 }]);
+    // Neither its delays nor its last attempt come sooner for that.
+    expect(attempted(record, FAILED)).toMatchObject({ state: 'queued', attempt: 2, nextAttemptAt: NOW + 1_007 });
     for (const other of [waiting(), handedOver(), finished(), deadLettered()]) {
       expect(interrupted(other, { now: NOW })).toBeUndefined();
     }

@@ -6,9 +6,9 @@ import type { NexusHttpRequest } from '../../src/nexus/message.ts';
 import { formatPath } from '../../src/nexus/path.ts';
 import type { OperationRecord } from '../../src/operations/record.ts';
 import { type AttemptResult, attemptEnded, leaseExpired, received } from '../../src/operations/transitions.ts';
+import type { Caller } from '../../src/router/caller.ts';
 import { createOperationPolling } from '../../src/router/operation-polling.ts';
 import type { Endpoint } from '../../src/router/ports.ts';
-import type { Caller } from '../../src/router/router.ts';
 import { NOW, newRecord, tokenOf } from '../contract/operation-records.ts';
 
 const LOCAL: Caller = { principal: 'local' };

@@ -3,10 +3,11 @@ import type { NexusInvocation } from '../../src/handler/invocation.ts';
 import { createSqliteEndpointRegistry } from '../../src/local/sqlite-endpoint-registry.ts';
 import { openEphemeralStore } from '../../src/local/store.ts';
 import type { NexusHttpRequest, NexusHttpResponse } from '../../src/nexus/message.ts';
+import type { Caller } from '../../src/router/caller.ts';
 import type { EndpointView } from '../../src/router/endpoint-view.ts';
 import { InvokeError, type InvokeErrorReason } from '../../src/router/errors.ts';
 import type { Endpoint, EndpointRegistry, Invoker, Target } from '../../src/router/ports.ts';
-import { type Caller, createRouter } from '../../src/router/router.ts';
+import { createRouter } from '../../src/router/router.ts';
 import { ManualClock } from '../contract/endpoint-registry.contract.ts';
 
 const ORDER: NexusHttpRequest = {

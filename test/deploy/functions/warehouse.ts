@@ -52,7 +52,7 @@ export const handler = createServiceHandler({
       },
       async wait({ abortSignal }) {
         await new Promise((resolve) => abortSignal.addEventListener('abort', resolve));
-        throw new OperationError('canceled', (abortSignal.reason as Error).message);
+        throw new OperationError('canceled', `stopped: ${(abortSignal.reason as Error).message}`);
       },
     }),
   ],

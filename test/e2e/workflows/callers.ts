@@ -33,6 +33,11 @@ export async function callOperation(target: CallTarget, input?: unknown): Promis
   return clientOf(target).executeOperation(target.operation, input, { scheduleToCloseTimeout: LONGEST_CALL });
 }
 
+/** Calls an operation with each of these inputs at the same time, and returns their results. */
+export async function callOperations(target: CallTarget, inputs: readonly unknown[]): Promise<unknown[]> {
+  return Promise.all(inputs.map((input) => callOperation(target, input)));
+}
+
 /** Lets a caller end: while it runs, the server goes on delivering its cancellations. */
 export const leave = defineSignal('leave');
 
