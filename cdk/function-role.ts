@@ -1,7 +1,6 @@
-import { RemovalPolicy, Stack } from 'aws-cdk-lib';
+import { RemovalPolicy } from 'aws-cdk-lib';
 import type { ISecurityGroup, IVpc, SubnetSelection } from 'aws-cdk-lib/aws-ec2';
 import { type IGrantable, PolicyStatement, Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
-import { ViaServicePrincipal } from 'aws-cdk-lib/aws-kms';
 import { LogGroup, RetentionDays } from 'aws-cdk-lib/aws-logs';
 import type { ISecret } from 'aws-cdk-lib/aws-secretsmanager';
 import type { Construct } from 'constructs';
@@ -65,8 +64,17 @@ export function createLoggingRole(scope: Construct, id: string, { logGroup, inVp
   return role;
 }
 
-/** Lets a role read a secret whose key is the account's own, and use that key for nothing else. */
-export function grantDecryptOf(secret: ISecret, grantee: IGrantable): void {
-  const service = `secretsmanager.${Stack.of(secret).region}.amazonaws.com`;
-  secret.encryptionKey?.grantDecrypt(new ViaServicePrincipal(service, grantee.grantPrincipal));
+/**
+ * Lets a role read a secret whose key is the account's own, and use that key for nothing else. By the role's policy, which
+ * works for a key of another stack as well.
+ */
+export function grantDecryptOf({ encryptionKey, stack }: ISecret, grantee: IGrantable): void {
+  if (encryptionKey === undefined) return;
+  grantee.grantPrincipal.addToPrincipalPolicy(
+    new PolicyStatement({
+      actions: ['kms:Decrypt'],
+      resources: [encryptionKey.keyArn],
+      conditions: { StringEquals: { 'kms:ViaService': `secretsmanager.${stack.region}.amazonaws.com` } },
+    }),
+  );
 }

@@ -62,15 +62,15 @@ export async function answer(incoming: LambdaRequest, time: InvocationTime, give
   if (budget !== undefined && budget.handlerMs <= 0) return settled(await outOfTime());
 
   const abort = new AbortController();
-  const cancel = () => abort.abort(time.canceled?.reason);
-  time.canceled?.addEventListener('abort', cancel, { once: true });
-  if (time.canceled?.aborted) cancel();
+  const { signal: deadlineSignal } = abort;
+  const { canceled } = time;
   let abandoned = false;
   const outcome = await runUntil({ abort, budget, reason: answering.temporal?.deadlineReason ?? deadlineReason }, () =>
     runOperation(request, {
       ...answering,
       endpoint: incoming.endpoint,
-      abortSignal: abort.signal,
+      abortSignal: canceled ? AbortSignal.any([deadlineSignal, canceled]) : deadlineSignal,
+      deadlineSignal,
       requestDeadline: budget && new Date(Date.now() + budget.handlerMs),
       abandoned: () => abandoned,
       emptyBodyAs: emptyBodyAs(incoming),
@@ -85,7 +85,7 @@ export async function answer(incoming: LambdaRequest, time: InvocationTime, give
       if (outcome.late && !(outcome.error instanceof HandlerError || outcome.error instanceof OperationError)) {
         return settled(await outOfTime(outcome.error));
       }
-      logUnlessLogged(outcome.error, request, answering);
+      if (!canceled?.aborted) logUnlessLogged(outcome.error, request, answering);
       return settled(await failed(outcome.error));
     case 'abandoned':
       abandoned = true;

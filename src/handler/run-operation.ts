@@ -23,7 +23,9 @@ export interface OperationRun {
   readonly interceptors: readonly NexusInterceptorsFactory[];
   readonly logger: Logger;
   readonly endpoint: string;
+  /** Fires at the deadline, and when the operation is canceled. */
   readonly abortSignal: AbortSignal;
+  readonly deadlineSignal: AbortSignal;
   readonly requestDeadline: Date | undefined;
   /** True once nobody waits for this handler any more. */
   readonly abandoned: () => boolean;
@@ -61,8 +63,9 @@ export async function runOperation(
       : await cancel(request, context, operation, interceptors, observed);
   };
   if (run.temporal === undefined) return execute();
-  const { endpoint, logger, abandoned } = run;
-  return run.temporal.run({ endpoint, context, logger, logAttributes, metricTags, abandoned }, execute);
+  const { endpoint, logger, deadlineSignal, abandoned } = run;
+  const scope = { endpoint, context, logger, logAttributes, metricTags, deadlineSignal, abandoned };
+  return run.temporal.run(scope, execute);
 }
 
 /**

@@ -37,6 +37,11 @@ export interface TemporalScope {
   /** Evaluated anew for every line and metric, since interceptors may add to them. */
   readonly logAttributes: () => Record<string, unknown>;
   readonly metricTags: () => Record<string, string | number | boolean>;
+  /**
+   * Ends the calls of the client. Not with the operation's cancel: where a call that starts a workflow ends without an
+   * answer, that workflow may run all the same, and nobody knows that there is something to cancel.
+   */
+  readonly deadlineSignal: AbortSignal;
   /** True from the moment on when this handler was given up: then client and context are taken from it. */
   readonly abandoned: () => boolean;
 }

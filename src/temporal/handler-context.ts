@@ -31,7 +31,7 @@ export interface HandlerScope extends TemporalScope {
 const AFTER_SIGNAL_MS = 100;
 
 /**
- * Runs a handler with the SDK's context around it. Calls of its client end with the abort signal; a gRPC deadline ends
+ * Runs a handler with the SDK's context around it. Calls of its client end with the deadline's signal; a gRPC deadline ends
  * those that start later, since the SDK's connection does not look at a signal that has already fired. A handler that
  * was given up finds its context empty.
  */
@@ -60,8 +60,9 @@ export async function runInHandlerContext<R>(scope: HandlerScope, handler: () =>
       return whileWaitedFor(() => scope.client);
     },
   };
-  const { abortSignal, requestDeadline } = scope.context;
-  const inContext = () => scope.client.withAbortSignal(abortSignal, () => asyncLocalStorage.run(context, handler));
+  const { requestDeadline } = scope.context;
+  const inContext = () =>
+    scope.client.withAbortSignal(scope.deadlineSignal, () => asyncLocalStorage.run(context, handler));
   if (requestDeadline === undefined) return inContext();
   return scope.client.withDeadline(requestDeadline.getTime() + AFTER_SIGNAL_MS, inContext);
 }

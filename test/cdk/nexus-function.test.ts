@@ -1,7 +1,8 @@
 import { Duration, SecretValue } from 'aws-cdk-lib';
-import { Template } from 'aws-cdk-lib/assertions';
+import { Match, Template } from 'aws-cdk-lib/assertions';
 import { LambdaDeploymentConfig } from 'aws-cdk-lib/aws-codedeploy';
 import { Vpc } from 'aws-cdk-lib/aws-ec2';
+import { Key } from 'aws-cdk-lib/aws-kms';
 import { RetentionDays } from 'aws-cdk-lib/aws-logs';
 import { Secret } from 'aws-cdk-lib/aws-secretsmanager';
 import { expect, it } from 'vitest';
@@ -108,4 +109,23 @@ it('moves traffic gradually when it is asked to, and back where the new version 
   });
   const [alias] = Object.values(template.findResources('AWS::Lambda::Alias'));
   expect(alias?.UpdatePolicy).toHaveProperty('CodeDeployLambdaAliasUpdate');
+});
+
+it('may use the key of its secret through Secrets Manager only, wherever the key is', () => {
+  const stack = createStack();
+  const encryptionKey = Key.fromKeyArn(stack, 'Key', 'arn:aws:kms:eu-west-1:111111111111:key/k');
+  const secret = new Secret(stack, 'Secret', { encryptionKey });
+  createHandler(stack, 'Handler', { temporal: { address: 'a:1', taskQueue: 'q', secret } });
+  Template.fromStack(stack).hasResourceProperties('AWS::IAM::Policy', {
+    PolicyDocument: {
+      Statement: Match.arrayWith([
+        {
+          Action: 'kms:Decrypt',
+          Effect: 'Allow',
+          Resource: 'arn:aws:kms:eu-west-1:111111111111:key/k',
+          Condition: { StringEquals: { 'kms:ViaService': Match.anyValue() } },
+        },
+      ]),
+    },
+  });
 });
