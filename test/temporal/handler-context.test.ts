@@ -94,6 +94,19 @@ describe('a handler that uses @temporalio/nexus', () => {
     expect(result.body).toMatch(/operation 'svc\/call' was not done within the (400|3\d\d) ms it had/);
   });
 
+  it('has its client calls go on when the operation is canceled: what they start is canceled by its token', async () => {
+    const canceling = new AbortController();
+    let answered = false;
+    const answer = handler(invocation('/svc/call', { timeoutMs: 500 }), { ...context(), canceled: canceling.signal });
+    void answer.then(() => {
+      answered = true;
+    });
+    canceling.abort(new DOMException('the operation was canceled', 'AbortError'));
+    await new Promise((resolve) => setTimeout(resolve, 200));
+    expect(answered).toBe(false);
+    expect((await answer).statusCode).toBe(520);
+  });
+
   it('has client calls that it starts after its deadline ended, too', async () => {
     await handler(invocation('/svc/callAfterwards', { timeoutMs: 500 }), { ...context(), retireEnvironment() {} });
     await expect(lateCall).rejects.toMatchObject({ cause: { code: 4 } });
