@@ -34,6 +34,12 @@ export interface EndpointSpec {
   readonly queues?: QueueUrls;
   /** Where completions may go. Empty by default: a callback URL is whatever a caller says. */
   readonly allowedCallbacks?: readonly AllowedCallback[];
+  /** Operations, as `service/operation`, that are answered with a token where they are not done in the caller's time. */
+  readonly promotable?: readonly string[];
+  /** Operations whose retryable failures are retried here instead of given to the caller. */
+  readonly absorbFailures?: readonly string[];
+  /** Whether a repeated start is answered with the answer of the first one. Default: it runs again. */
+  readonly deduplicate?: boolean;
 }
 
 /** An endpoint as the registry keeps it. */

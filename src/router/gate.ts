@@ -1,0 +1,60 @@
+import type { RefusalReason } from './flow-event.ts';
+import type { Endpoint } from './ports.ts';
+
+/** A request that is about to be delivered, or the attempt of a queued one. */
+export interface Arrival {
+  /** As the registry has it, with its circuit and its override. */
+  readonly endpoint: Endpoint;
+  readonly principal: string;
+  readonly kind: 'start' | 'cancel';
+}
+
+/** How a delivery ended, as its endpoint's flow control sees it. */
+export type DeliveryResult =
+  /** The handler answered, be it with an OperationError or a caller's mistake: it works. */
+  | { readonly kind: 'succeeded' }
+  /** It timed out, crashed, gave no answer, or a retryable HandlerError. */
+  | { readonly kind: 'failed'; readonly message: string }
+  /** It says nothing about the handler: nothing was delivered, or Lambda had no room for it. */
+  | { readonly kind: 'unjudged' };
+
+/** Let through. `ended` is to be called once, whatever comes; it never rejects. */
+export interface Admitted {
+  readonly kind: 'admitted';
+  ended(result: DeliveryResult): Promise<void>;
+}
+
+/** Not let through now. */
+export interface Refused {
+  readonly kind: 'refused';
+  readonly reason: RefusalReason;
+  /** Milliseconds after which it may be tried again. */
+  readonly retryAfterMs: number;
+  readonly message: string;
+}
+
+/** Decides whether a request is delivered now. Never rejects: where its state cannot be read, it falls back as documented. */
+export interface Gate {
+  admit(arrival: Arrival): Promise<Admitted | Refused>;
+}
+
+/** Several gates as one, asked in turn; what a later one refuses was not delivered for those before it. */
+export function gates(...all: readonly Gate[]): Gate {
+  return {
+    async admit(arrival) {
+      const admitted: Admitted[] = [];
+      const ended = async (result: DeliveryResult) => {
+        await Promise.all(admitted.map((one) => one.ended(result)));
+      };
+      for (const gate of all) {
+        const admission = await gate.admit(arrival);
+        if (admission.kind === 'refused') {
+          await ended({ kind: 'unjudged' });
+          return admission;
+        }
+        admitted.push(admission);
+      }
+      return { kind: 'admitted', ended };
+    },
+  };
+}
