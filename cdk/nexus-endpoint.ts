@@ -90,6 +90,21 @@ export interface EndpointProps extends EndpointOptions {
    */
   readonly queuedOperations?: readonly string[];
   /**
+   * Accepts what cannot be delivered now, over a limit, by an open circuit or to a function without capacity, for later:
+   * from callers that can take an asynchronous answer, as workflows can. The handler needs `queue: queuedDelivery()` of
+   * `nexus-lambda/aws`.
+   *
+   * @default - true where the handler takes operations from a queue by any other property, else false
+   */
+  readonly absorbOverload?: true;
+  /**
+   * Operations, as `service/operation`, whose retryable failures are retried here instead of given to the caller. Of others
+   * Temporal retries them itself, and its own circuit breaker opens after five in a row, for the whole endpoint.
+   *
+   * @default - none
+   */
+  readonly absorbFailures?: readonly string[];
+  /**
    * Where completions of queued operations may be sent, such as the origin of a Temporal server's HTTP port.
    *
    * @default - nowhere: callers have to poll
@@ -135,7 +150,7 @@ export class NexusEndpoint extends Construct {
     const entry = registerEndpoint(this, props, settingsOf(props), this.queueProperties(props));
     entry.node.addDependency(invoke);
     // Once the entry says that operations are queued, they are: whatever takes them must be there.
-    if (props.queuedOperations?.length) {
+    if (takesFromQueue(props)) {
       const { durableOperations: durable } = gateway;
       entry.node.addDependency(this.taskQueue, ...(durable ? [durable, durable.router] : []));
     }
@@ -143,17 +158,17 @@ export class NexusEndpoint extends Construct {
 
   /** Wires the queue of an endpoint that queues operations, and says to the registry what the router has to know of it. */
   private queueProperties(props: NexusEndpointProps): QueueProperties {
-    const { gateway, name, handler, queuedOperations = [], allowedCallbacks, concurrency } = props;
-    if (queuedOperations.length === 0) return {};
+    const { gateway, name, handler, queuedOperations, absorbFailures, allowedCallbacks, concurrency } = props;
+    if (!takesFromQueue(props)) return {};
     const durable = gateway.durableOperations;
     if (durable === undefined) {
       throw new Error(
-        `endpoint "${name}" queues operations, which takes a gateway of the same app: hand over the NexusGateway itself`,
+        `endpoint "${name}" keeps operations in a queue, which takes a gateway of the same app: hand over the NexusGateway itself`,
       );
     }
     if (!(handler instanceof NexusFunction)) {
       throw new Error(
-        `endpoint "${name}" queues operations, and its handler is no NexusFunction of this app, which can be given the right to take them`,
+        `endpoint "${name}" keeps operations in a queue, and its handler is no NexusFunction of this app, which can be given the right to take them`,
       );
     }
     const { taskQueue } = this;
@@ -161,7 +176,8 @@ export class NexusEndpoint extends Construct {
     durable.serve(taskQueue, handler);
     if (allowedCallbacks) durable.authorize(allowedCallbacks);
     return {
-      queued: queuedOperations,
+      ...(queuedOperations?.length && { queued: queuedOperations }),
+      ...(absorbFailures?.length && { absorbFailures }),
       queues: JSON.stringify({
         task: taskQueue.queue.queueUrl,
         deadLetter: taskQueue.deadLetterQueue.queueUrl,
@@ -215,7 +231,12 @@ export class NexusEndpoint extends Construct {
 }
 
 /** Of an endpoint that queues operations; of any other, none. */
-type QueueProperties = Pick<EntryProperties, 'queued' | 'queues' | 'allowedCallbacks'>;
+type QueueProperties = Pick<EntryProperties, 'queued' | 'absorbFailures' | 'queues' | 'allowedCallbacks'>;
+
+/** Whether some of an endpoint's operations may reach its handler through the queue. */
+function takesFromQueue({ queuedOperations, absorbFailures, absorbOverload }: EndpointProps): boolean {
+  return absorbOverload === true || [queuedOperations, absorbFailures].some((names) => names?.length);
+}
 
 /** The handler as the registry and the contract know it. */
 interface Handler {
@@ -352,19 +373,20 @@ export function checkEndpoint({
   }
   if (props.callers?.length === 0)
     problems.push('its callers are an empty list: nobody could call it; name one, or leave the property out');
-  problems.push(...queueProblems(props));
+  problems.push(...queueProblems({ ...props, taskQueue }));
   problems.push(...settingsProblems(settingsOf({ ...props, taskQueue })));
   if (problems.length > 0) throw new Error(`endpoint "${name}": ${problems.join('; ')}`);
 }
 
-function queueProblems({
-  queuedOperations = [],
-  allowedCallbacks,
-}: Pick<EndpointProps, 'queuedOperations' | 'allowedCallbacks'>): string[] {
-  const malformed = queuedOperations.filter((name) => !/^[^/]+\/[^/]+$/.test(name));
-  const problems = malformed.map((name) => `"${name}" in its queuedOperations is no "service/operation"`);
+function queueProblems(props: EndpointProps): string[] {
+  const { queuedOperations = [], absorbFailures = [], allowedCallbacks } = props;
+  const problems = Object.entries({ queuedOperations, absorbFailures }).flatMap(([list, names]) =>
+    names
+      .filter((name) => !/^[^/]+\/[^/]+$/.test(name))
+      .map((name) => `"${name}" in its ${list} is no "service/operation"`),
+  );
   if (allowedCallbacks === undefined) return problems;
-  if (queuedOperations.length === 0)
+  if (!takesFromQueue(props))
     problems.push('its allowedCallbacks are for queuedOperations, and it has none: name them, or leave both out');
   // What is known when it is deployed, such as the name of a load balancer, is checked then.
   if (Token.isUnresolved(JSON.stringify(allowedCallbacks))) return problems;

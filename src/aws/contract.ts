@@ -71,7 +71,9 @@ export interface EntryProperties {
   readonly settings: string;
   /** Operations that are delivered through a queue, as `service/operation`. */
   readonly queued?: readonly string[];
-  /** JSON of QueueUrls, where there are such operations. */
+  /** Operations whose retryable failures are retried from their queue, as `service/operation`. */
+  readonly absorbFailures?: readonly string[];
+  /** JSON of QueueUrls, where its operations may be kept in queues. */
   readonly queues?: string;
   /** JSON of a list of AllowedCallback. */
   readonly allowedCallbacks?: string;

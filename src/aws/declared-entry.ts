@@ -35,6 +35,7 @@ export function declaredEntry(properties: EntryProperties, sources: EntrySources
     owner,
     settings: parseSettings(properties),
     ...(properties.queued !== undefined && { queued: properties.queued }),
+    ...(properties.absorbFailures !== undefined && { absorbFailures: properties.absorbFailures }),
     ...(properties.queues !== undefined && { queues: JSON.parse(properties.queues) as QueueUrls }),
     ...(properties.allowedCallbacks !== undefined && {
       allowedCallbacks: parseAllowedCallbacks(JSON.parse(properties.allowedCallbacks)),

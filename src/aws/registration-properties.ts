@@ -33,17 +33,26 @@ export function parseProperties(given: GivenProperties): GateProperties | EntryP
   };
 }
 
-/** Those of an endpoint that queues operations. */
-function queueProperties(given: GivenProperties): Pick<EntryProperties, 'queued' | 'queues' | 'allowedCallbacks'> {
-  const { queued, queues, allowedCallbacks } = given;
-  if (queued !== undefined && !(Array.isArray(queued) && queued.every((name) => typeof name === 'string'))) {
-    throw wrong('queued', queued, 'a list of texts');
-  }
+/** Properties that list operations. */
+const LISTS = ['queued', 'absorbFailures'] as const;
+
+/** Those of an endpoint whose operations may be kept in queues. */
+function queueProperties(
+  given: GivenProperties,
+): Pick<EntryProperties, (typeof LISTS)[number] | 'queues' | 'allowedCallbacks'> {
+  const { queues, allowedCallbacks } = given;
+  const lists = LISTS.filter((name) => given[name] !== undefined).map((name) => [name, texts(given, name)]);
   return {
-    ...(queued !== undefined && { queued }),
+    ...Object.fromEntries(lists),
     ...(queues !== undefined && { queues: text(given, 'queues') }),
     ...(allowedCallbacks !== undefined && { allowedCallbacks: text(given, 'allowedCallbacks') }),
   };
+}
+
+function texts(given: GivenProperties, name: string): readonly string[] {
+  const { [name]: value } = given;
+  if (Array.isArray(value) && value.every((one) => typeof one === 'string')) return value;
+  throw wrong(name, value, 'a list of texts');
 }
 
 /** The settings of an entry. Whether their names and ranges are right is for `checkEndpointSpec` to say. */

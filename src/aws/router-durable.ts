@@ -29,8 +29,16 @@ export function routerDurable({ dynamo, tableName, endpoints, invoker, logger }:
     cancelInner,
   });
   const polling = createOperationPolling({ store, clock: Date });
-  const durable = createDurableDelivery({ operations, store, clock: Date, callbacksOf });
+  const durable = createDurableDelivery({
+    operations,
+    store,
+    clock: Date,
+    random: Math.random,
+    callbacksOf,
+    hasQueue: ({ queues }) => queues !== undefined,
+  });
   return {
     answer: async (...request) => (await polling.answer(...request)) ?? (await durable.answer(...request)),
+    absorb: durable.absorb,
   };
 }

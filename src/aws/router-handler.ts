@@ -12,9 +12,12 @@ import {
 } from '../handler/lambda-event.ts';
 import { consoleLoggerOptions, createConsoleLogger, type Logger } from '../handler/logger.ts';
 import type { NexusHttpResponse } from '../nexus/message.ts';
+import type { Caller } from '../router/caller.ts';
 import type { DurableDelivery } from '../router/durable-delivery.ts';
 import { createEndpointView } from '../router/endpoint-view.ts';
-import { createRouter, failureResponse, type Router } from '../router/router.ts';
+import { failureResponse } from '../router/failure-response.ts';
+import type { Endpoint } from '../router/ports.ts';
+import { createRouter, type Router } from '../router/router.ts';
 import { ENV } from './contract.ts';
 import { createDynamoEndpointRegistry } from './dynamodb-endpoint-registry.ts';
 import { requiredVariable } from './environment.ts';
@@ -72,38 +75,44 @@ export function routerHandlerOfEnvironment(): RouterHandler {
       logger.warn('the registry could not be read; its last view serves', { endpoint, error }),
   });
   const invoker = createLambdaInvoker({ invokeFunction: lambdaInvokeFunction(), logger, random: Math.random });
-  const durable = durableOf({
-    dynamo: client,
-    tableName: process.env[ENV.operationsTable],
-    endpoints,
-    invoker,
-    logger,
-  });
+  const operationsTable = process.env[ENV.operationsTable];
+  const durable = operationsTable
+    ? durableOf({ dynamo: client, tableName: operationsTable, endpoints, invoker, logger })
+    : undefined;
   const router = createRouter({ endpoints, invoker, clock: Date, ...(durable && { durable }) });
   return createRouterHandler({ router, logger });
 }
 
 /** Loads queued delivery with the first request that may be about it, so that direct calls start without it. */
-function durableOf({
-  tableName,
-  ...deps
-}: Omit<RouterDurableDeps, 'tableName'> & { readonly tableName: string | undefined }): DurableDelivery | undefined {
-  if (!tableName) return undefined;
-  let loaded: Promise<DurableDelivery> | undefined;
+function durableOf(deps: RouterDurableDeps): DurableDelivery {
+  let loading: Promise<DurableDelivery> | undefined;
+  async function load(): Promise<DurableDelivery> {
+    loading ??= import('./router-durable.ts').then(({ routerDurable }) => routerDurable(deps));
+    return loading;
+  }
+
+  /** What the store refused is said as it is; all else is logged, and something to try again. */
+  async function unlessUnreachable<T>(endpoint: Endpoint, { principal }: Caller, done: () => Promise<T>): Promise<T> {
+    try {
+      return await done();
+    } catch (error) {
+      if (error instanceof HandlerError) throw error;
+      deps.logger.error('operations could not be read or written', { endpoint: endpoint.name, principal, error });
+      const unkept = 'the store of operations could not be reached; the log of the router says why';
+      throw new HandlerError('UNAVAILABLE', unkept, { stackTrace: '' });
+    }
+  }
+
   return {
     async answer(endpoint, request, caller) {
       const isDirect = !endpoint.queued?.length && request.method === 'POST' && !request.path.endsWith('/cancel');
       if (isDirect) return undefined;
-      loaded ??= import('./router-durable.ts').then(({ routerDurable }) => routerDurable({ ...deps, tableName }));
-      try {
-        return await (await loaded).answer(endpoint, request, caller);
-      } catch (error) {
-        if (error instanceof HandlerError) throw error;
-        const { principal } = caller;
-        deps.logger.error('operations could not be read or written', { endpoint: endpoint.name, principal, error });
-        const unkept = 'the store of operations could not be reached; the log of the router says why';
-        throw new HandlerError('UNAVAILABLE', unkept, { stackTrace: '' });
-      }
+      return unlessUnreachable(endpoint, caller, async () => (await load()).answer(endpoint, request, caller));
+    },
+    async absorb(endpoint, request, caller, absorption) {
+      if (endpoint.queues === undefined) return undefined;
+      const { absorb } = await load();
+      return unlessUnreachable(endpoint, caller, () => absorb(endpoint, request, caller, absorption));
     },
   };
 }

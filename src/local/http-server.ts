@@ -3,7 +3,7 @@ import type { AddressInfo } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { NexusHttpRequest, NexusHttpResponse } from '../nexus/message.ts';
 import { MAX_BODY_BYTES } from '../nexus/request.ts';
-import { failureResponse } from '../router/router.ts';
+import { failureResponse } from '../router/failure-response.ts';
 import { trackConnections } from './connections.ts';
 import { StartError } from './start-error.ts';
 

@@ -161,7 +161,11 @@ export function createLocalOperations(deps: LocalOperationsDeps): LocalOperation
   return {
     store,
     operations,
-    durable: createDurableDelivery({ operations, store, clock, callbacksOf: () => LOOPBACK }),
+    durable: createDurableDelivery({
+      ...{ operations, store, clock, random: Math.random },
+      callbacksOf: () => LOOPBACK,
+      hasQueue: () => true,
+    }),
     polling: createOperationPolling({ store, clock, changed, closing: closing.signal }),
     management: createOperationManagement({
       ...{ store, operations, handWork: createHandWork(operationsDeps), clock },

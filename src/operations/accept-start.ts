@@ -5,7 +5,7 @@ import { HEADER } from '../nexus/headers.ts';
 import type { NexusHttpRequest } from '../nexus/message.ts';
 import type { StartRequest } from '../nexus/request.ts';
 import { createToken } from './operation-token.ts';
-import type { OperationRecord, QueueUrls, StoredCallback, StoredStart, Transition } from './record.ts';
+import type { AttemptFailure, OperationRecord, QueueUrls, StoredCallback, StoredStart, Transition } from './record.ts';
 import type { RetryPolicy } from './retry-policy.ts';
 import { accepted } from './transitions.ts';
 
@@ -23,6 +23,16 @@ export interface StartToAccept {
   readonly callback?: StoredCallback | undefined;
   readonly policy: RetryPolicy;
   readonly queues?: QueueUrls | undefined;
+  /** Default: the first, at once. */
+  readonly first?: FirstAttempt;
+}
+
+/** The attempt that an operation's delivery begins with. */
+export interface FirstAttempt {
+  /** More than 1 where others were made before it was accepted. */
+  readonly attempt: number;
+  readonly nextAttemptAt: number;
+  readonly lastFailure?: AttemptFailure;
 }
 
 const DAY_MS = 86_400_000;
@@ -32,13 +42,13 @@ const DEFAULT_TIMEOUT_MS = 60 * DAY_MS;
 
 /** The first version of a start's record. A start that is repeated has the same key, and another token. */
 export function acceptStart(given: StartToAccept, now: number): Transition {
-  const { principal, endpoint, namespace, taskQueue, request, start, callback, policy, queues } = given;
+  const { principal, endpoint, namespace, taskQueue, request, start, callback, policy, queues, first } = given;
   const { service, operation, operationTimeoutMs = DEFAULT_TIMEOUT_MS, requestId = randomUUID() } = start;
   const key = JSON.stringify([principal, endpoint, service, operation, requestId]);
   const { [HEADER.requestTimeout]: _, ...headers } = request.headers;
   // Of Go's durations, as Temporal up to 1.30 sends them, parts of a millisecond are left; a store takes whole ones.
   const expiresAt = now + Math.ceil(operationTimeoutMs);
-  return accepted({
+  const record = {
     token: createToken(createHash('sha256').update(key).digest(), randomBytes(16)),
     key,
     principal,
@@ -53,7 +63,8 @@ export function acceptStart(given: StartToAccept, now: number): Transition {
     acceptedAt: now,
     expiresAt,
     retainUntil: expiresAt + DAY_MS,
-  });
+  };
+  return accepted(record, first);
 }
 
 /** The time of an invocation. */

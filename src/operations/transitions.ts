@@ -36,21 +36,16 @@ function change(record: OperationRecord, changes: Changes, effects: readonly Eff
   return { record: due === undefined ? next : { ...next, dueAt: due }, effects };
 }
 
-/** A record as it is first written. */
+/** A record as it is first written, with the attempt that its delivery begins with: the first one, at once. */
 export function accepted(
   record: Omit<OperationRecord, 'version' | 'state' | 'attempt' | 'nextAttemptAt' | 'crashes' | 'wakeUps' | 'dueAt'>,
-): Transition {
-  const now = record.acceptedAt;
-  const fresh = {
-    ...record,
-    version: 0,
-    state: 'queued',
+  first: Pick<OperationRecord, 'attempt' | 'nextAttemptAt' | 'lastFailure'> = {
     attempt: 1,
-    nextAttemptAt: now,
-    crashes: 0,
-    wakeUps: 0,
-  } as const;
-  return change(fresh, {}, [{ kind: 'wake', attempt: 1, delayMs: 0 }], now);
+    nextAttemptAt: record.acceptedAt,
+  },
+): Transition {
+  const fresh = { ...record, ...first, version: 0, state: 'queued', crashes: 0, wakeUps: 0 } as const;
+  return change(fresh, {}, [wake(fresh, record.acceptedAt)], record.acceptedAt);
 }
 
 /** What a wake-up of this attempt does. `claim` is who asks to run it. */

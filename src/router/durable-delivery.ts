@@ -3,15 +3,17 @@ import { HEADER } from '../nexus/headers.ts';
 import type { NexusHttpRequest, NexusHttpResponse } from '../nexus/message.ts';
 import { type CancelRequest, parseRequest, type StartRequest } from '../nexus/request.ts';
 import { formatCancelResponse, formatStartResponse } from '../nexus/response.ts';
-import { acceptStart } from '../operations/accept-start.ts';
+import { acceptStart, type FirstAttempt, type StartToAccept } from '../operations/accept-start.ts';
 import { type CallbackPolicy, checkCallback } from '../operations/callback-rules.ts';
 import { RecordTooLargeError } from '../operations/errors.ts';
 import { parseToken } from '../operations/operation-token.ts';
 import type { Operations } from '../operations/operations.ts';
 import type { OperationStore } from '../operations/ports.ts';
 import type { StoredCallback } from '../operations/record.ts';
-import { DEFAULT_RETRY_POLICY, type RetryPolicy } from '../operations/retry-policy.ts';
+import { DEFAULT_RETRY_POLICY, type RetryPolicy, retryDelayMs } from '../operations/retry-policy.ts';
+import type { Moment } from '../operations/transitions.ts';
 import type { Caller } from './caller.ts';
+import type { RefusalReason } from './flow-event.ts';
 import type { Clock, Endpoint } from './ports.ts';
 import { SETTINGS } from './settings.ts';
 
@@ -19,8 +21,12 @@ export interface DurableDeliveryDeps {
   readonly operations: Operations;
   readonly store: Pick<OperationStore, 'get'>;
   readonly clock: Clock;
+  /** From 0 to 1, as `Math.random`. */
+  readonly random: () => number;
   /** Where completions of an endpoint's operations may go. */
   readonly callbacksOf: (endpoint: Endpoint) => CallbackPolicy;
+  /** Whether a queue leads to the handler of an endpoint. */
+  readonly hasQueue: (endpoint: Endpoint) => boolean;
 }
 
 /** Answers what is about operations that are delivered durably. */
@@ -30,24 +36,40 @@ export interface DurableDelivery {
    * else, which is the handler's. `request.path` is below the endpoint's base URL.
    */
   answer(endpoint: Endpoint, request: NexusHttpRequest, caller: Caller): Promise<NexusHttpResponse | undefined>;
+  /**
+   * Accepts a start that was to be delivered directly and cannot be, or failed. `undefined` where it cannot be accepted: its
+   * caller cannot take an asynchronous answer, its endpoint has no queue, it is no start, or its operation's failures are its
+   * caller's.
+   */
+  absorb(
+    endpoint: Endpoint,
+    request: NexusHttpRequest,
+    caller: Caller,
+    absorption: Absorption,
+  ): Promise<NexusHttpResponse | undefined>;
 }
 
+/** Why a direct start is accepted for later. */
+export type Absorption =
+  /** It was not let through; milliseconds until it may be. */
+  | { readonly reason: RefusalReason; readonly delayMs: number }
+  /** It was tried once, and this is what went wrong. */
+  | { readonly reason: 'failure'; readonly message: string };
+
 /** Makes it. */
-export function createDurableDelivery({ operations, store, clock, callbacksOf }: DurableDeliveryDeps): DurableDelivery {
-  async function start(endpoint: Endpoint, request: NexusHttpRequest, { principal }: Caller, parsed: StartRequest) {
-    const callback = callbackOf(parsed, request, callbacksOf(endpoint));
-    const { name, target, settings, queues } = endpoint;
-    const given = {
-      principal,
-      endpoint: name,
-      ...target,
-      request,
-      start: parsed,
-      callback,
-      policy: retryPolicy(settings),
-      queues,
-    };
-    const { token } = await operations.accept(acceptStart(given, clock.now())).catch((error: unknown) => {
+export function createDurableDelivery(deps: DurableDeliveryDeps): DurableDelivery {
+  const { operations, store, clock, random, callbacksOf, hasQueue } = deps;
+
+  async function accept(
+    endpoint: Endpoint,
+    request: NexusHttpRequest,
+    { principal }: Caller,
+    given: Pick<StartToAccept, 'start' | 'callback' | 'first'>,
+  ) {
+    const { name, target, queues } = endpoint;
+    const policy = retryPolicy(endpoint.settings);
+    const start: StartToAccept = { ...given, principal, endpoint: name, ...target, request, policy, queues };
+    const { token } = await operations.accept(acceptStart(start, clock.now())).catch((error: unknown) => {
       // Another attempt would be as large.
       if (error instanceof RecordTooLargeError) throw bad(error.message);
       throw error;
@@ -78,7 +100,27 @@ export function createDurableDelivery({ operations, store, clock, callbacksOf }:
       if (parsed.kind === 'cancel') {
         return parseToken(parsed.token) === undefined ? undefined : cancel(endpoint, caller, parsed);
       }
-      return isQueued(endpoint, parsed) ? start(endpoint, request, caller, parsed) : undefined;
+      if (!isQueued(endpoint, parsed)) return undefined;
+      const callback = callbackOf(parsed, request, callbacksOf(endpoint));
+      return accept(endpoint, request, caller, { start: parsed, callback });
+    },
+
+    async absorb(endpoint, request, caller, absorption) {
+      const start = hasQueue(endpoint) ? parse(endpoint, request, caller) : undefined;
+      if (start?.kind !== 'start') return undefined;
+      const { reason } = absorption;
+      const policy = retryPolicy(endpoint.settings);
+      if (reason === 'failure' && (policy.attempts === 1 || !absorbsFailures(endpoint, start))) return undefined;
+      const check = checkCallback(start.callbackUrl, callbacksOf(endpoint));
+      const isPolled = check.kind === 'none' && prefersAsync(request);
+      if (check.kind !== 'allowed' && !isPolled) return undefined;
+      const callback = check.kind === 'allowed' ? storedCallback(check.url, start) : undefined;
+      const now = clock.now();
+      const first =
+        reason === 'failure'
+          ? secondAttempt(absorption.message, policy, { now, random: random() })
+          : { attempt: 1, nextAttemptAt: now + absorption.delayMs };
+      return accept(endpoint, request, caller, { start, callback, first });
     },
   };
 }
@@ -100,6 +142,16 @@ function parse(
   return undefined;
 }
 
+function absorbsFailures({ absorbFailures = [] }: Endpoint, { service, operation }: StartRequest): boolean {
+  return absorbFailures.includes(`${service}/${operation}`);
+}
+
+/** Where the first attempt was a direct delivery, which failed. */
+function secondAttempt(message: string, policy: RetryPolicy, { now, random }: Moment): FirstAttempt {
+  const lastFailure = { at: now, attempt: 1, message };
+  return { attempt: 2, nextAttemptAt: now + retryDelayMs(1, policy, random), lastFailure };
+}
+
 function isQueued({ queued = [] }: Endpoint, { service, operation }: StartRequest | CancelRequest): boolean {
   return queued.includes(`${service}/${operation}`);
 }
@@ -118,7 +170,7 @@ function callbackOf(
   const check = checkCallback(start.callbackUrl, policy);
   switch (check.kind) {
     case 'allowed':
-      return { url: check.url.href, headers: start.callbackHeaders };
+      return storedCallback(check.url, start);
     case 'refused':
       throw bad(check.reason);
     case 'none':
@@ -128,6 +180,10 @@ function callbackOf(
           'callback for the result (?callback=URL), or send "Prefer: respond-async" and ask for the result by its token',
       );
   }
+}
+
+function storedCallback({ href: url }: URL, { callbackHeaders: headers }: StartRequest): StoredCallback {
+  return { url, headers };
 }
 
 /** RFC 7240: a list of preferences. */

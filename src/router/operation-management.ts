@@ -7,10 +7,10 @@ import type { Operations } from '../operations/operations.ts';
 import type { OperationStore } from '../operations/ports.ts';
 import type { OperationRecord } from '../operations/record.ts';
 import type { Caller } from './caller.ts';
+import { failureResponse } from './failure-response.ts';
 import { describeOperation, type OperationSummary, resultOf, summarizeOperation } from './operation-description.ts';
 import { parseListQuery } from './operation-query.ts';
 import type { Clock } from './ports.ts';
-import { failureResponse } from './router.ts';
 
 export interface OperationManagementDeps {
   readonly store: Pick<OperationStore, 'get' | 'list' | 'count'>;

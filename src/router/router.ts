@@ -1,4 +1,4 @@
-import { HandlerError, type HandlerErrorType } from 'nexus-rpc';
+import { HandlerError } from 'nexus-rpc';
 import { mayCall, notAmongCallers } from '../handler/access.ts';
 import type { NexusInvocation } from '../handler/invocation.ts';
 import { parseDuration } from '../nexus/duration.ts';
@@ -6,16 +6,15 @@ import { withoutCredentials } from '../nexus/headers.ts';
 import type { NexusHttpRequest, NexusHttpResponse } from '../nexus/message.ts';
 import { queryParameter } from '../nexus/path.ts';
 import { MAX_BODY_BYTES, MAX_HEADER_BYTES } from '../nexus/request.ts';
-import { formatFailureResponse } from '../nexus/response.ts';
 import { checkCallback } from '../operations/callback-rules.ts';
 import { type Caller, MAX_TIMEOUT_MS } from './caller.ts';
 import { type DeliveryTimes, deliveryTimes } from './delivery-times.ts';
+import { createDirectDelivery, type DirectDeliveryDeps } from './direct-delivery.ts';
 import type { DurableDelivery } from './durable-delivery.ts';
 import type { EndpointView } from './endpoint-view.ts';
-import { InvokeError, type InvokeErrorReason } from './errors.ts';
-import { toHttpResponse } from './lambda-result.ts';
+import { failureResponse } from './failure-response.ts';
 import type { OperationPolling } from './operation-polling.ts';
-import type { Clock, Endpoint, Invoker } from './ports.ts';
+import type { Clock, Endpoint } from './ports.ts';
 import { parseRoute } from './route.ts';
 
 /** How many endpoints the answer to an unknown name lists; beyond it a list helps nobody. */
@@ -25,9 +24,8 @@ const MAX_NAMES_LISTED = 50;
 const LOOK_UP_SHARE = 0.5;
 
 /** What a router is made of. */
-export interface RouterDeps {
+export interface RouterDeps extends Omit<DirectDeliveryDeps, 'durable'> {
   readonly endpoints: EndpointView;
-  readonly invoker: Invoker;
   readonly clock: Clock;
   /** Left out where no operation is delivered through a queue, as is `polling`. */
   readonly durable?: DurableDelivery;
@@ -45,7 +43,10 @@ export interface RouterDeps {
 export type Router = (request: NexusHttpRequest, caller: Caller) => Promise<NexusHttpResponse>;
 
 /** Makes the router of these endpoints. A handler gets what is left of `Request-Timeout`, 30 s at most. */
-export function createRouter({ endpoints, invoker, clock, durable, polling, endpointNames }: RouterDeps): Router {
+export function createRouter(deps: RouterDeps): Router {
+  const { endpoints, clock, durable, polling, endpointNames } = deps;
+  const deliverDirectly = createDirectDelivery(deps);
+
   async function deliver(request: NexusHttpRequest, caller: Caller, leftMs: () => number): Promise<NexusHttpResponse> {
     refuseOversize(request);
     const route = parseRoute(request.path, caller.gateway);
@@ -72,7 +73,7 @@ export function createRouter({ endpoints, invoker, clock, durable, polling, endp
         body: Buffer.from(request.body.buffer, request.body.byteOffset, request.body.byteLength).toString('base64'),
       },
     };
-    return toHttpResponse(await invoker.invoke(endpoint, invocation, waitMs));
+    return deliverDirectly({ endpoint, caller, request: below, invocation, waitMs });
   }
 
   async function findEndpoint(name: string, principal: string, leftMs: () => number): Promise<Endpoint> {
@@ -111,7 +112,6 @@ export function createRouter({ endpoints, invoker, clock, durable, polling, endp
       return await deliver(request, caller, () => timeoutMs - elapsedMs());
     } catch (error) {
       if (error instanceof HandlerError) return failureResponse(error.type, error.message, request);
-      if (error instanceof InvokeError) return invokeFailure(error, request);
       throw error;
     } finally {
       await endpoints.settle(Math.max(0, timesOf(timeoutMs, caller).waitMs - elapsedMs()));
@@ -128,43 +128,6 @@ function unshared(leftMs: number): DeliveryTimes {
   const ms = Math.max(0, leftMs);
   return { handlerMs: ms, waitMs: ms };
 }
-
-/** Seconds after which a handler without capacity may be asked again; a caller with a backoff of its own has the say. */
-const RETRY_AFTER_S = '1';
-
-function invokeFailure({ reason, message }: InvokeError, request: NexusHttpRequest): NexusHttpResponse {
-  const response = failureResponse(TYPE_OF_REASON[reason], message, request, reason !== 'too-large' ? {} : FINAL);
-  return reason === 'throttled'
-    ? { ...response, headers: { ...response.headers, 'retry-after': RETRY_AFTER_S } }
-    : response;
-}
-
-const FINAL = { retryBehavior: 'NEXUS_HANDLER_ERROR_RETRY_BEHAVIOR_NON_RETRYABLE' } as const;
-
-/** A failure of the router's own, in the form that this caller reads. */
-export function failureResponse(
-  type: HandlerErrorType,
-  message: string,
-  request: Pick<NexusHttpRequest, 'headers'>,
-  info: typeof FINAL | Record<never, never> = {},
-): NexusHttpResponse {
-  return formatFailureResponse(
-    { message, nexusHandlerFailureInfo: { type, ...info } },
-    { failureSupport: request.headers['temporal-nexus-failure-support'] === 'true' },
-  );
-}
-
-/** Types that a caller tries again, but for an answer that is too large: a new version of the handler may be on its way. */
-const TYPE_OF_REASON: Record<InvokeErrorReason, HandlerErrorType> = {
-  'no-handler': 'UNAVAILABLE',
-  crashed: 'UNAVAILABLE',
-  module: 'UNAVAILABLE',
-  timeout: 'UPSTREAM_TIMEOUT',
-  'bad-answer': 'INTERNAL',
-  'too-large': 'INTERNAL',
-  throttled: 'RESOURCE_EXHAUSTED',
-  unreachable: 'UNAVAILABLE',
-};
 
 /**
  * A handler passes the callback on to its Temporal, which checks it by rules of its own; an endpoint that names allowed

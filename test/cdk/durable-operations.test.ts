@@ -273,6 +273,18 @@ describe('the entry of an endpoint that queues operations', () => {
     );
   });
 
+  it.each([
+    [{ absorbOverload: true }, undefined],
+    [{ absorbFailures: ['orders/ship'] }, ['orders/ship']],
+  ] as const)('names the queues, too, where operations get there by %o alone', (props, absorbFailures) => {
+    const { template } = deploy({ queuedOperations: [], ...props });
+    const { Properties } = entryOf(template);
+    expect(Properties).toHaveProperty('queues');
+    expect(Properties).not.toHaveProperty('queued');
+    expect(Properties.absorbFailures).toEqual(absorbFailures);
+    template.resourceCountIs('AWS::Lambda::EventSourceMapping', 2);
+  });
+
   it('is written when the queue, its mapping, and what accepts and looks after operations are there', () => {
     const { DependsOn = [] } = entryOf(deploy().template);
     for (const id of [
@@ -328,12 +340,13 @@ describe('the synth fails', () => {
     const stack = createStack();
     const handler = LambdaFunction.fromFunctionName(stack, 'Foreign', 'orders');
     expect(() => new NexusGateway(stack, 'Nexus').addEndpoint('orders', { ...QUEUED, handler })).toThrow(
-      /endpoint "orders" queues operations, and its handler is no NexusFunction of this app/,
+      /endpoint "orders" keeps operations in a queue, and its handler is no NexusFunction of this app/,
     );
   });
 
   it.each([
     [{ queuedOperations: ['ship'] }, /"ship" in its queuedOperations is no "service\/operation"/],
+    [{ absorbFailures: ['ship'] }, /"ship" in its absorbFailures is no "service\/operation"/],
     [
       { queuedOperations: [], allowedCallbacks: [{ origin: 'https://a.example.com' }] },
       /its allowedCallbacks are for queuedOperations, and it has none/,

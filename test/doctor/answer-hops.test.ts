@@ -8,7 +8,7 @@ import { readAnswer } from '../../src/doctor/read-answer.ts';
 import { routeFinding } from '../../src/doctor/route-hop.ts';
 import { notAmongCallers, unauthenticated } from '../../src/handler/access.ts';
 import type { InvokeError } from '../../src/router/errors.ts';
-import { failureResponse } from '../../src/router/router.ts';
+import { failureResponse } from '../../src/router/failure-response.ts';
 import { basic, basicWithout, dev, jwt, signed } from './deployments.ts';
 
 type Seen = Parameters<typeof readAnswer>[0];

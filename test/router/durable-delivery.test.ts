@@ -41,7 +41,9 @@ function setUp(faults: Partial<OperationStore> = {}) {
     operations,
     store,
     clock,
+    random: () => 0,
     callbacksOf: () => ({ allowed: [], loopback: true }),
+    hasQueue: ({ name }) => name !== 'without-queue',
   });
   const answer = async (request: Partial<NexusHttpRequest>, caller = LOCAL, endpoint = SHOP) => {
     const whole = { method: 'POST', path: '/orders/place', query: '', headers: {}, body: new Uint8Array(), ...request };
@@ -56,7 +58,7 @@ function setUp(faults: Partial<OperationStore> = {}) {
   };
   const cancel = (token: string, caller = LOCAL, endpoint = SHOP, path = '/orders/place/cancel') =>
     answer({ path, headers: { 'nexus-operation-token': token } }, caller, endpoint);
-  return { store, clock, answer, start, cancel };
+  return { durable, store, clock, answer, start, cancel };
 }
 
 /** What the caller is told. */
@@ -165,6 +167,56 @@ describe('a start', () => {
     const { start } = setUp();
     const request = { headers: { 'nexus-request-id': 'r1' } };
     expect(await start(request)).not.toBe(await start(request, { principal: 'basic:other' }));
+  });
+});
+
+describe('a start that cannot be delivered now', () => {
+  const OPEN = { reason: 'circuit', delayMs: 30_000 } as const;
+  const QUOTE = { method: 'POST', path: '/orders/quote', query: CALLBACK, headers: {}, body: new Uint8Array() };
+
+  it('is accepted with a token, and first tried when it may be', async () => {
+    const { durable, store } = setUp();
+    const response = await durable.absorb(SHOP, QUOTE, LOCAL, OPEN);
+    const { token } = JSON.parse(new TextDecoder().decode(response?.body));
+    const record = await store.get(token);
+    expect(record).toMatchObject({ state: 'queued', attempt: 1, nextAttemptAt: NOW + 30_000 });
+    expect(record?.callback?.url).toBe('http://127.0.0.1:7243/callback');
+  });
+
+  it('is accepted for a caller that polls', async () => {
+    const request = { ...QUOTE, query: '', headers: { prefer: 'respond-async' } };
+    expect(await setUp().durable.absorb(SHOP, request, LOCAL, OPEN)).toMatchObject({ status: 201 });
+  });
+
+  it.each([
+    ['its caller can take no token', {}, { query: '' }],
+    ['its callback is not allowed', {}, { query: 'callback=https%3A%2F%2Fevil.example%2Fcb' }],
+    ["its callback is Temporal's own", {}, { query: 'callback=temporal%3A%2F%2Fsystem' }],
+    ['its endpoint has no queue', { name: 'without-queue' }, {}],
+    ['it is a cancel', {}, { path: '/orders/quote/cancel', headers: { 'nexus-operation-token': 'x' } }],
+  ])('is not accepted where %s', async (_, endpoint, request) => {
+    const { durable } = setUp();
+    expect(await durable.absorb({ ...SHOP, ...endpoint }, { ...QUOTE, ...request }, LOCAL, OPEN)).toBeUndefined();
+  });
+
+  it('has had its first attempt where that failed, and waits as after any other', async () => {
+    const { durable, store } = setUp();
+    const endpoint = { ...SHOP, absorbFailures: ['orders/quote'] };
+    const response = await durable.absorb(endpoint, QUOTE, LOCAL, { reason: 'failure', message: 'no disk' });
+    const { token } = JSON.parse(new TextDecoder().decode(response?.body));
+    expect(await store.get(token)).toMatchObject({
+      attempt: 2,
+      nextAttemptAt: NOW + 1_000,
+      lastFailure: { at: NOW, attempt: 1, message: 'no disk' },
+    });
+  });
+
+  it.each([
+    ['does not absorb its failures', { absorbFailures: ['orders/place'] }],
+    ['gives it one attempt', { absorbFailures: ['orders/quote'], settings: { retryAttempts: 1 } }],
+  ])('has its failure go to the caller where its endpoint %s', async (_, endpoint) => {
+    const failure = { reason: 'failure', message: 'no disk' } as const;
+    expect(await setUp().durable.absorb({ ...SHOP, ...endpoint }, QUOTE, LOCAL, failure)).toBeUndefined();
   });
 });
 

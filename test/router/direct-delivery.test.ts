@@ -1,0 +1,165 @@
+import { HandlerError } from 'nexus-rpc';
+import { describe, expect, it } from 'vitest';
+import type { LambdaHttpResult } from '../../src/handler/invocation.ts';
+import { createDirectDelivery, type Delivery } from '../../src/router/direct-delivery.ts';
+import type { Absorption } from '../../src/router/durable-delivery.ts';
+import { InvokeError } from '../../src/router/errors.ts';
+import type { FlowEvent } from '../../src/router/flow-event.ts';
+import { type Admitted, type DeliveryResult, type Gate, gates, type Refused } from '../../src/router/gate.ts';
+import type { Endpoint } from '../../src/router/ports.ts';
+
+const SHOP: Endpoint = {
+  name: 'shop',
+  target: { namespace: 'default', taskQueue: 'shop' },
+  services: [],
+  version: 1,
+  createdAt: 0,
+  lastModifiedAt: 0,
+};
+const DONE = { statusCode: 200, headers: {}, body: '', isBase64Encoded: false };
+const BROKEN = { ...DONE, statusCode: 503 };
+const ACCEPTED = { status: 201, headers: {}, body: new Uint8Array() };
+const REFUSED: Refused = { kind: 'refused', reason: 'circuit', retryAfterMs: 1_500, message: 'it is open' };
+
+/** A gate that lets all through, and remembers how each ended. */
+function openGate() {
+  const ended: DeliveryResult[] = [];
+  const admitted: Admitted = { kind: 'admitted', ended: async (result) => void ended.push(result) };
+  return { ended, gate: { admit: async () => admitted } satisfies Gate };
+}
+
+function setUp(options: { answer?: LambdaHttpResult | Error; gate?: Gate; absorb?: () => Promise<typeof ACCEPTED> }) {
+  const { answer = DONE, gate, absorb } = options;
+  const absorptions: Absorption[] = [];
+  const events: FlowEvent[] = [];
+  let invocations = 0;
+  const deliver = createDirectDelivery({
+    invoker: {
+      async invoke() {
+        invocations++;
+        if (answer instanceof Error) throw answer;
+        return answer;
+      },
+    },
+    ...(gate && { gate }),
+    ...(absorb && {
+      durable: {
+        async absorb(_endpoint, _request, _caller, absorption) {
+          absorptions.push(absorption);
+          return absorb();
+        },
+      },
+    }),
+    emit: (event) => events.push(event),
+  });
+  const delivery: Delivery = {
+    endpoint: SHOP,
+    caller: { principal: 'local' },
+    request: { method: 'POST', path: '/a/b', query: '', headers: {}, body: new Uint8Array() },
+    invocation: {} as Delivery['invocation'],
+    waitMs: 1_000,
+  };
+  return {
+    absorptions,
+    events,
+    invocations: () => invocations,
+    deliver: (endpoint: Partial<Endpoint> = {}) => deliver({ ...delivery, endpoint: { ...SHOP, ...endpoint } }),
+  };
+}
+
+describe('a request that a gate refuses', () => {
+  const refusing = { admit: async () => REFUSED };
+
+  it('does not reach the handler, and is told when to come again', async () => {
+    const { deliver, invocations, events } = setUp({ gate: refusing });
+    const { status, headers, body } = await deliver();
+    expect({ status, retryAfter: headers['retry-after'] }).toEqual({ status: 503, retryAfter: '2' });
+    expect(new TextDecoder().decode(body)).toContain('it is open');
+    expect(invocations()).toBe(0);
+    expect(events).toEqual([{ kind: 'refused', endpoint: 'shop', reason: 'circuit', principal: 'local' }]);
+  });
+
+  it.each(['rate', 'concurrency'] as const)('by its %s limit is told so with 429', async (reason) => {
+    const { deliver } = setUp({ gate: { admit: async () => ({ ...REFUSED, reason }) } });
+    expect((await deliver()).status).toBe(429);
+  });
+
+  it('is accepted for later where that can be', async () => {
+    const { deliver, absorptions, events, invocations } = setUp({ gate: refusing, absorb: async () => ACCEPTED });
+    expect(await deliver()).toBe(ACCEPTED);
+    expect(absorptions).toEqual([{ reason: 'circuit', delayMs: 1_500 }]);
+    expect(events).toEqual([{ kind: 'absorbed', endpoint: 'shop', reason: 'circuit', principal: 'local' }]);
+    expect(invocations()).toBe(0);
+  });
+
+  it('is refused where the store of operations cannot keep it', async () => {
+    const absorb = async () => Promise.reject(new HandlerError('UNAVAILABLE', 'no store'));
+    const { status, body } = await setUp({ gate: refusing, absorb }).deliver();
+    expect(status).toBe(503);
+    expect(new TextDecoder().decode(body)).toContain('it is open');
+  });
+});
+
+describe('a handler without capacity', () => {
+  const answer = new InvokeError('throttled', 'at its limit');
+
+  it('has its requests accepted for later, and is not judged', async () => {
+    const { ended, gate } = openGate();
+    const { deliver, absorptions } = setUp({ answer, gate, absorb: async () => ACCEPTED });
+    expect(await deliver()).toBe(ACCEPTED);
+    expect(absorptions).toEqual([{ reason: 'throttled', delayMs: 1_000 }]);
+    expect(ended).toEqual([{ kind: 'unjudged' }]);
+  });
+
+  it('has those refused whose callers can take no token', async () => {
+    const { deliver, events } = setUp({ answer });
+    expect(await deliver()).toMatchObject({ status: 429, headers: { 'retry-after': '1' } });
+    expect(events).toEqual([{ kind: 'refused', endpoint: 'shop', reason: 'throttled', principal: 'local' }]);
+  });
+});
+
+describe("a handler's retryable failure", () => {
+  it('goes to the caller', async () => {
+    const { deliver, absorptions } = setUp({ answer: BROKEN, absorb: async () => ACCEPTED });
+    expect((await deliver()).status).toBe(503);
+    expect(absorptions).toEqual([]);
+  });
+
+  it.each([
+    ['an answer', BROKEN],
+    ['none', new InvokeError('timeout', 'no answer in time')],
+  ])('is kept from it where the endpoint absorbs failures: %s', async (_, answer) => {
+    const { ended, gate } = openGate();
+    const { deliver, absorptions, events } = setUp({ answer, gate, absorb: async () => ACCEPTED });
+    expect(await deliver({ absorbFailures: ['a/b'] })).toBe(ACCEPTED);
+    expect(absorptions).toEqual([{ reason: 'failure', message: expect.any(String) }]);
+    expect(events).toMatchObject([{ kind: 'absorbed', reason: 'failure' }]);
+    expect(ended).toMatchObject([{ kind: 'failed' }]);
+  });
+});
+
+it('tells the gate how each delivery ended, one that broke among them', async () => {
+  const { ended, gate } = openGate();
+  await setUp({ gate }).deliver();
+  await setUp({ gate, answer: BROKEN }).deliver();
+  await setUp({ gate, answer: new TypeError('a mistake of ours') })
+    .deliver()
+    .catch(() => {});
+  expect(ended.map(({ kind }) => kind)).toEqual(['succeeded', 'failed', 'unjudged']);
+});
+
+describe('several gates', () => {
+  it('let through what all of them do, and hear how it ended', async () => {
+    const [first, second] = [openGate(), openGate()];
+    await setUp({ gate: gates(first.gate, second.gate) }).deliver();
+    expect([first.ended, second.ended]).toEqual([[{ kind: 'succeeded' }], [{ kind: 'succeeded' }]]);
+  });
+
+  it('refuse what one does, which is no judgement to those before it and nothing to those after it', async () => {
+    const [first, third] = [openGate(), openGate()];
+    const { deliver, invocations } = setUp({ gate: gates(first.gate, { admit: async () => REFUSED }, third.gate) });
+    expect((await deliver()).status).toBe(503);
+    expect(invocations()).toBe(0);
+    expect([first.ended, third.ended]).toEqual([[{ kind: 'unjudged' }], []]);
+  });
+});
