@@ -11,6 +11,8 @@ export interface AwsOperationsDeps {
   readonly sqs: SQSClient;
   /** Of the operations. */
   readonly tableName: string;
+  /** Of the endpoints. */
+  readonly endpointsTable: string;
   readonly logger: Logger;
   readonly cancelInner: OperationsDeps['cancelInner'];
 }
@@ -20,9 +22,9 @@ export function createAwsOperations(deps: AwsOperationsDeps): {
   readonly operations: Operations;
   readonly store: OperationStore;
 } {
-  const { dynamo, sqs, tableName, logger, cancelInner } = deps;
+  const { dynamo, sqs, tableName, endpointsTable, logger, cancelInner } = deps;
   const store = createDynamoOperationStore({ client: dynamo, tableName });
-  const taskQueue = createSqsQueues({ client: sqs, tableName });
+  const taskQueue = createSqsQueues({ client: sqs, tableName, endpointsTable });
   const operations = createOperations({
     store,
     taskQueue,

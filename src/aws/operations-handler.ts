@@ -45,6 +45,7 @@ export function operationsHandlerOfEnvironment(): OperationsHandler {
     dynamo,
     sqs: new SQSClient(SQS_CLIENT_OPTIONS),
     tableName,
+    endpointsTable,
     logger,
     cancelInner,
   });

@@ -11,7 +11,7 @@ import { attemptResultOf } from '../operations/attempt-result.ts';
 import type { Operations } from '../operations/operations.ts';
 import type { OperationRecord } from '../operations/record.ts';
 import { toHttpResponse } from '../router/lambda-result.ts';
-import { createAwsOperations } from './aws-operations.ts';
+import { type AwsOperationsDeps, createAwsOperations } from './aws-operations.ts';
 import { CLIENT_OPTIONS, SQS_CLIENT_OPTIONS } from './client-options.ts';
 import { parseWakeUp } from './queue-messages.ts';
 
@@ -38,9 +38,9 @@ export async function consumeBatch(event: SqsEvent, consumer: Consumer): Promise
 }
 
 async function wake(body: string, consumer: Consumer): Promise<void> {
-  const { table, ...message } = parseWakeUp(body);
+  const { table, from, ...message } = parseWakeUp(body);
   const { context } = consumer;
-  const operations = operationsOf(table, consumer);
+  const operations = operationsOf({ tableName: table, endpointsTable: from.table }, consumer);
   const leaseUntil = Date.now() + context.getRemainingTimeInMillis();
   const { awsRequestId: invocation, logStreamName: logStream } = context;
   await operations.wake(message, {
@@ -68,7 +68,10 @@ function timeLeft({ expiresAt }: OperationRecord, context: LambdaContext): numbe
   return Math.max(0, Math.min(ownMs, context.getRemainingTimeInMillis() - RESERVE_MS));
 }
 
-function operationsOf(tableName: string, { context, handle }: Consumer): Operations {
+function operationsOf(
+  tables: Pick<AwsOperationsDeps, 'tableName' | 'endpointsTable'>,
+  { context, handle }: Consumer,
+): Operations {
   const cancelInner = async (record: OperationRecord, innerToken: string) => {
     const invocation = cancelInvocation(record, innerToken, context.getRemainingTimeInMillis() - RESERVE_MS);
     try {
@@ -78,7 +81,7 @@ function operationsOf(tableName: string, { context, handle }: Consumer): Operati
       if (!(error instanceof HandlerError) || error.retryable) throw error;
     }
   };
-  return createAwsOperations({ ...clients, tableName, logger, cancelInner }).operations;
+  return createAwsOperations({ ...clients, ...tables, logger, cancelInner }).operations;
 }
 
 /** Lambda's own context has its members on its prototype. */

@@ -1,6 +1,6 @@
 /*
  * What is in a message of a task queue and of the completion queue. Both name the table, so that a handler needs no
- * setting to find the record by.
+ * setting to find the record by; a wake-up, too, by what its endpoint's circuit and limits are found before the record is.
  */
 import type { OperationRecord } from '../operations/record.ts';
 
@@ -11,6 +11,13 @@ export interface WakeUpMessage {
   readonly token: string;
   readonly attempt: number;
   readonly reason?: string;
+  /** Whose operation it is. */
+  readonly from: {
+    /** Name of the table of endpoints. */
+    readonly table: string;
+    readonly endpoint: string;
+    readonly principal: string;
+  };
 }
 
 /** An operation that ended. Carries its record where that fits, to save a read. */
@@ -39,9 +46,15 @@ export function formatCompletionMessage(table: string, record: OperationRecord):
 
 /** Fails with a TypeError for a message that somebody else put into the queue. */
 export function parseWakeUp(body: string): WakeUpMessage {
-  const { nexusWakeUp, table, token, attempt, reason } = parseObject(body);
+  const { nexusWakeUp, table, token, attempt, reason, from } = parseObject(body);
   if (nexusWakeUp !== 1 || !isText(table) || !isText(token) || !Number.isInteger(attempt)) throw foreign(body);
-  return { nexusWakeUp, table, token, attempt: attempt as number, ...(isText(reason) && { reason }) };
+  if (!isOrigin(from)) throw foreign(body);
+  return { nexusWakeUp, table, token, attempt: attempt as number, from, ...(isText(reason) && { reason }) };
+}
+
+function isOrigin(from: unknown): from is WakeUpMessage['from'] {
+  const { table, endpoint, principal } = Object(from) as Record<string, unknown>;
+  return isText(table) && isText(endpoint) && isText(principal);
 }
 
 /** Fails with a TypeError for a message that somebody else put into the queue. */

@@ -13,18 +13,21 @@ import { SQS_CLIENT_OPTIONS } from './client-options.ts';
 export interface RouterDurableDeps {
   readonly dynamo: DynamoDBClient;
   readonly tableName: string;
+  readonly endpointsTable: string;
   readonly endpoints: EndpointView;
   readonly invoker: Invoker;
   readonly logger: Logger;
 }
 
 /** The router's part of queued delivery; in a file of its own, which the first request that needs it loads. */
-export function routerDurable({ dynamo, tableName, endpoints, invoker, logger }: RouterDurableDeps): DurableDelivery {
+export function routerDurable(deps: RouterDurableDeps): DurableDelivery {
+  const { dynamo, tableName, endpointsTable, endpoints, invoker, logger } = deps;
   const { cancel: cancelInner } = createOperationInvoker({ registry: endpoints, invoker, clock: Date, logger });
   const { operations, store } = createAwsOperations({
     dynamo,
     sqs: new SQSClient(SQS_CLIENT_OPTIONS),
     tableName,
+    endpointsTable,
     logger,
     cancelInner,
   });

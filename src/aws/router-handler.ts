@@ -77,7 +77,7 @@ export function routerHandlerOfEnvironment(): RouterHandler {
   const invoker = createLambdaInvoker({ invokeFunction: lambdaInvokeFunction(), logger, random: Math.random });
   const operationsTable = process.env[ENV.operationsTable];
   const durable = operationsTable
-    ? durableOf({ dynamo: client, tableName: operationsTable, endpoints, invoker, logger })
+    ? durableOf({ dynamo: client, tableName: operationsTable, endpointsTable: tableName, endpoints, invoker, logger })
     : undefined;
   const router = createRouter({ endpoints, invoker, clock: Date, ...(durable && { durable }) });
   return createRouterHandler({ router, logger });

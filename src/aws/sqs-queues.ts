@@ -1,5 +1,5 @@
 import { SendMessageCommand, type SQSClient } from '@aws-sdk/client-sqs';
-import type { CompletionQueue, TaskQueue } from '../operations/ports.ts';
+import type { CompletionQueue, TaskQueue, WakeUp } from '../operations/ports.ts';
 import type { OperationRecord, QueueUrls } from '../operations/record.ts';
 import { formatCompletionMessage, formatWakeUp } from './queue-messages.ts';
 
@@ -7,6 +7,8 @@ export interface SqsQueuesDeps {
   readonly client: SQSClient;
   /** Of the operations, which the messages name. */
   readonly tableName: string;
+  /** Of the endpoints, the same. */
+  readonly endpointsTable: string;
 }
 
 /** Longest id of a message group, and the characters that one may have (SQS API reference). */
@@ -20,6 +22,7 @@ const NOT_IN_GROUP = /[^\w!"#$%&'()*+,\-./:;<=>?@[\\\]^`{|}~]/g;
 export function createSqsQueues({
   client,
   tableName,
+  endpointsTable,
 }: SqsQueuesDeps): TaskQueue & { readonly completions: CompletionQueue } {
   async function send(
     QueueUrl: string,
@@ -37,14 +40,18 @@ export function createSqsQueues({
     );
   }
 
+  const wakeUp = ({ endpoint, principal }: OperationRecord, { token, attempt }: WakeUp) => ({
+    table: tableName,
+    token,
+    attempt,
+    from: { table: endpointsTable, endpoint, principal },
+  });
+
   return {
-    send: async (record, { token, attempt }, delayMs) =>
-      send(urlsOf(record).task, formatWakeUp({ table: tableName, token, attempt }), {
-        delayMs,
-        group: groupOf(record.principal),
-      }),
-    deadLetter: async (record, { token, attempt }, reason) =>
-      send(urlsOf(record).deadLetter, formatWakeUp({ table: tableName, token, attempt, reason })),
+    send: async (record, message, delayMs) =>
+      send(urlsOf(record).task, formatWakeUp(wakeUp(record, message)), { delayMs, group: groupOf(record.principal) }),
+    deadLetter: async (record, message, reason) =>
+      send(urlsOf(record).deadLetter, formatWakeUp({ ...wakeUp(record, message), reason })),
     completions: {
       send: async (record, delayMs) =>
         send(urlsOf(record).completion, formatCompletionMessage(tableName, record), { delayMs }),

@@ -11,6 +11,7 @@ import {
   type CompletionResult,
   cancelRequested,
   completionAttempted,
+  deferred,
   interrupted,
   type Received,
   received,
@@ -40,6 +41,11 @@ export interface Operations {
    * where nothing ran, or what came of it is not its to say any more. Rejects where the message has to come again.
    */
   wake(message: WakeUp, runner: AttemptRunner): Promise<OperationRecord | undefined>;
+  /**
+   * Has the attempt that a message wakes wait until then, where it is still to be run: it is not let through now. Rejects
+   * where the message has to come again.
+   */
+  defer(message: WakeUp, until: number): Promise<void>;
   /** Records that the caller wants it canceled, and does what follows from that. */
   cancel(record: OperationRecord): Promise<void>;
   /**
@@ -135,6 +141,10 @@ export function createOperations(deps: OperationsDeps): Operations {
         stopWatching();
         running.delete(token);
       }
+    },
+
+    async defer({ token, attempt }, until) {
+      await change(token, (read) => deferred(read, { ...moment(), attempt, until }));
     },
 
     async cancel({ token }) {

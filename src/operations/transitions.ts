@@ -253,6 +253,16 @@ export function reconciled(record: OperationRecord, moment: Moment): Transition 
   }
 }
 
+/** The next attempt is not let through before `until`: it waits, and counts as none. */
+export function deferred(
+  record: OperationRecord,
+  { attempt, until, now }: Pick<Moment, 'now'> & { readonly attempt: number; readonly until: number },
+): Transition | undefined {
+  if (record.state !== 'queued' || record.attempt !== attempt || record.nextAttemptAt > until) return undefined;
+  const next = { ...record, nextAttemptAt: until, wakeUps: 0 };
+  return overtaken(record, now) ?? change(next, {}, [wake(next, now)], now);
+}
+
 /** A person takes up what was dead-lettered, or does not want to wait for the next attempt. */
 export function retriedByHand(record: OperationRecord, { now }: Pick<Moment, 'now'>): Transition | undefined {
   if (record.state !== 'queued' && record.state !== 'dead-lettered') return undefined;

@@ -7,6 +7,8 @@ export interface Arrival {
   readonly endpoint: Endpoint;
   readonly principal: string;
   readonly kind: 'start' | 'cancel';
+  /** The longest that the delivery may take, in milliseconds. Default: what a gateway waits for a direct one, 30 s. */
+  readonly leaseMs?: number;
 }
 
 /** How a delivery ended, as its endpoint's flow control sees it. */

@@ -14,8 +14,14 @@ const CHARACTERS = /^[\t\n\r\u{20}-\u{d7ff}\u{e000}-\u{fffd}\u{10000}-\u{10ffff}
 
 const text = fc.oneof(fc.string({ unit: 'binary', minLength: 1 }), fc.constantFrom('\ufffe', 'a\uffff', '\0'));
 const wakeUp = fc.record(
-  { table: text, token: text, attempt: fc.integer({ min: 1 }), reason: text },
-  { requiredKeys: ['table', 'token', 'attempt'] },
+  {
+    table: text,
+    token: text,
+    attempt: fc.integer({ min: 1 }),
+    reason: text,
+    from: fc.record({ table: text, endpoint: text, principal: text }),
+  },
+  { requiredKeys: ['table', 'token', 'attempt', 'from'] },
 );
 
 /** An operation that failed with this message. */
@@ -41,8 +47,10 @@ describe('a wake-up', () => {
     '[]',
     '{}',
     '{"nexusWakeUp":2,"table":"t","token":"o","attempt":1}',
-    '{"nexusWakeUp":1,"table":"t","token":"o","attempt":"1"}',
-    '{"nexusWakeUp":1,"table":"","token":"o","attempt":1}',
+    '{"nexusWakeUp":1,"table":"t","token":"o","attempt":"1","from":{"table":"e","endpoint":"s","principal":"p"}}',
+    '{"nexusWakeUp":1,"table":"t","token":"o","attempt":1}',
+    '{"nexusWakeUp":1,"table":"","token":"o","attempt":1,"from":{"table":"e","endpoint":"s","principal":"p"}}',
+    '{"nexusWakeUp":1,"table":"t","token":"o","attempt":1,"from":{"table":"e"}}',
     '{"nexusCompletion":1,"table":"t","token":"o"}',
   ])('of somebody else is refused with its beginning: %s', (body) => {
     expect(() => parseWakeUp(body)).toThrow(

@@ -21,7 +21,7 @@ function openQueues() {
     },
     { step: 'initialize', priority: 'high' },
   );
-  return { sent, queues: createSqsQueues({ client, tableName: 'operations' }) };
+  return { sent, queues: createSqsQueues({ client, tableName: 'operations', endpointsTable: 'endpoints' }) };
 }
 
 describe('the queues of SQS', () => {
@@ -29,7 +29,12 @@ describe('the queues of SQS', () => {
     const { sent, queues } = openQueues();
     await queues.send({ ...record, principal: 'basic:orders' }, wakeUp, 0);
     expect(sent).toMatchObject([{ QueueUrl: 'https://sqs/task', DelaySeconds: 0, MessageGroupId: 'basic:orders' }]);
-    expect(parseWakeUp(sent[0]?.MessageBody ?? '')).toEqual({ nexusWakeUp: 1, table: 'operations', ...wakeUp });
+    expect(parseWakeUp(sent[0]?.MessageBody ?? '')).toEqual({
+      nexusWakeUp: 1,
+      table: 'operations',
+      ...wakeUp,
+      from: { table: 'endpoints', endpoint: record.endpoint, principal: 'basic:orders' },
+    });
   });
 
   it('never wake one before its time, and wait as long as SQS can at most', async () => {

@@ -27,6 +27,7 @@ interface Outputs {
   readonly OutageDeadLetterQueue: string;
   readonly OperationsFunction: string;
   readonly OperationsTable: string;
+  readonly EndpointsTable: string;
   readonly CompletionQueue: string;
 }
 

@@ -64,7 +64,10 @@ const take = (name: string, message: object) =>
     ],
   });
 const attempt = (token: string, number = 1) =>
-  take(`${app.outputs.WarehouseFunction}:live`, { nexusWakeUp: 1, token, attempt: number });
+  take(`${app.outputs.WarehouseFunction}:live`, {
+    ...{ nexusWakeUp: 1, token, attempt: number },
+    from: { table: app.outputs.EndpointsTable, endpoint: 'warehouse', principal: 'local' },
+  });
 const complete = (token: string) => take(app.outputs.OperationsFunction, { nexusCompletion: 1, token });
 
 const TOOK = { batchItemFailures: [] };

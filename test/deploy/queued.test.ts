@@ -172,7 +172,8 @@ describe('a batch', () => {
   it('has the messages come again that failed, and no other', async () => {
     const foreign = { messageId: 'foreign', body: 'hello', eventSource: 'aws:sqs' };
     const { token } = await start('store', { item: 'a jar' }, { prefer: 'respond-async' });
-    const body = JSON.stringify({ nexusWakeUp: 1, table: app.outputs.OperationsTable, token, attempt: 1 });
+    const from = { table: app.outputs.EndpointsTable, endpoint: 'warehouse', principal: 'local' };
+    const body = JSON.stringify({ nexusWakeUp: 1, table: app.outputs.OperationsTable, token, attempt: 1, from });
     const event = { Records: [foreign, { ...foreign, messageId: 'ours', body }] };
     const { Payload = [] } = await app.lambda.send(
       new InvokeCommand({ FunctionName: `${app.outputs.WarehouseFunction}:live`, Payload: JSON.stringify(event) }),

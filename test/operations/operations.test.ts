@@ -86,6 +86,37 @@ describe('a start', () => {
   });
 });
 
+describe('an attempt that is not let through', () => {
+  it('waits until it may be, and is the same attempt then', async () => {
+    const { operations, accept, store, wake, sent, clock } = setUp();
+    const { token } = await accept();
+    sent.splice(0);
+    await operations.defer({ token, attempt: 1 }, NOW + 75_000);
+    expect(sent.splice(0)).toEqual(['wake 1 in 75000']);
+    expect(await store.get(token)).toMatchObject({ state: 'queued', attempt: 1, nextAttemptAt: NOW + 75_000 });
+    clock.time += 75_000;
+    expect((await wake({ token } as OperationRecord, 1, SUCCESS(NOW)))?.state).toBe('ended');
+  });
+
+  it('is left alone where its message is late: of an attempt before, or of one that waits longer already', async () => {
+    const { operations, accept, store, wake } = setUp();
+    const record = await accept();
+    await wake(record, 1, FAILED);
+    const waiting = await store.get(record.token);
+    await operations.defer({ token: record.token, attempt: 1 }, NOW + 75_000);
+    await operations.defer({ token: record.token, attempt: 2 }, NOW + 1);
+    expect(await store.get(record.token)).toStrictEqual(waiting);
+  });
+
+  it('ends where its time is over, or it was canceled, instead of waiting', async () => {
+    const { operations, accept, store, clock } = setUp();
+    const { token } = await accept({ expiresAt: NOW + 1_000 });
+    clock.time += 1_000;
+    await operations.defer({ token, attempt: 1 }, clock.time + 75_000);
+    expect((await store.get(token))?.outcome?.state).toBe('failed');
+  });
+});
+
 describe('a wake-up', () => {
   it('returns the record as the attempt left it', async () => {
     const { accept, wake, store } = setUp();

@@ -76,5 +76,6 @@ gateway.router.addEnvironment('AWS_ENDPOINT_URL_DYNAMODB', AWS_PROXY_URL);
 durable.function.addEnvironment('AWS_ENDPOINT_URL_DYNAMODB', COMPLETIONS_PROXY_URL);
 outputs.OperationsFunction = durable.function.functionName;
 outputs.OperationsTable = durable.table.tableName;
+outputs.EndpointsTable = gateway.tableName;
 outputs.CompletionQueue = durable.completionQueue.queueUrl;
 for (const [id, value] of Object.entries(outputs)) new CfnOutput(stack, `${id}Output`, { value }).overrideLogicalId(id);

@@ -1,0 +1,75 @@
+import type { Operations } from '../operations/operations.ts';
+import type { WakeUp } from '../operations/ports.ts';
+import type { AttemptResult } from '../operations/transitions.ts';
+import type { DeliveryResult, Gate } from './gate.ts';
+import type { Clock, Endpoint } from './ports.ts';
+
+export interface IntakeDeps {
+  /** What is known of an endpoint; `undefined` where it is gone, or nobody can say. */
+  readonly endpointOf: (name: string) => Promise<Endpoint | undefined>;
+  readonly gate: Gate;
+  readonly operations: Pick<Operations, 'defer'>;
+  readonly clock: Clock;
+  /** From 0 to 1, as `Math.random`. */
+  readonly random: () => number;
+}
+
+/** A message of a task queue, with what its operation is known by before its record is read. */
+export interface IncomingWakeUp extends WakeUp {
+  readonly endpoint: string;
+  readonly principal: string;
+  /** Milliseconds that its attempt may take. */
+  readonly leaseMs: number;
+}
+
+/** Lets attempts of queued operations begin, or has them wait, before they are claimed. */
+export interface Intake {
+  /**
+   * Calls `attempt` where its endpoint's gate lets it through, and tells the gate how it ended: what `attempt` says by
+   * `ended`, or nothing where it ran nobody. One that is not let through waits in the queue, without a claim.
+   */
+  take<T>(
+    message: IncomingWakeUp,
+    attempt: (ended: (result: AttemptResult) => void) => Promise<T>,
+  ): Promise<T | undefined>;
+}
+
+/** What was deferred by one circuit or limit must not come back at one moment. */
+const JITTER_MS = 20_000;
+
+export function createIntake({ endpointOf, gate, operations, clock, random }: IntakeDeps): Intake {
+  return {
+    async take(message, attempt) {
+      const { principal, leaseMs, reason } = message;
+      // A message that was moved back from where dead letters are only takes its operation up again.
+      const endpoint = reason === undefined ? await endpointOf(message.endpoint) : undefined;
+      const admission = endpoint && (await gate.admit({ endpoint, principal, kind: 'start', leaseMs }));
+      if (admission?.kind === 'refused') {
+        const waitMs = admission.retryAfterMs + Math.min(JITTER_MS, admission.retryAfterMs) * random();
+        await operations.defer(message, clock.now() + Math.ceil(waitMs));
+        return undefined;
+      }
+      let result: DeliveryResult = { kind: 'unjudged' };
+      try {
+        return await attempt((ended) => {
+          result = resultOfAttempt(ended);
+        });
+      } finally {
+        await admission?.ended(result);
+      }
+    },
+  };
+}
+
+/** What the end of an attempt says about its handler, as of a direct delivery. */
+function resultOfAttempt(result: AttemptResult): DeliveryResult {
+  switch (result.kind) {
+    case 'ended':
+    case 'handed-over':
+      return { kind: 'succeeded' };
+    case 'failed':
+      return result.retryable ? { kind: 'failed', message: result.message } : { kind: 'succeeded' };
+    case 'crashed':
+      return { kind: 'failed', message: 'the environment of the handler crashed, or ran out of memory' };
+  }
+}

@@ -1,0 +1,88 @@
+import { describe, expect, it } from 'vitest';
+import type { WakeUp } from '../../src/operations/ports.ts';
+import type { AttemptResult } from '../../src/operations/transitions.ts';
+import type { Arrival, DeliveryResult, Gate } from '../../src/router/gate.ts';
+import { createIntake } from '../../src/router/intake.ts';
+import type { Endpoint } from '../../src/router/ports.ts';
+
+const NOW = 1_000_000;
+const SHOP: Endpoint = {
+  name: 'shop',
+  target: { namespace: 'default', taskQueue: 'shop' },
+  services: [],
+  version: 1,
+  createdAt: 0,
+  lastModifiedAt: 0,
+};
+const MESSAGE = { token: 't', attempt: 3, endpoint: 'shop', principal: 'basic:shop', leaseMs: 900_000 };
+const OPEN: Gate = {
+  admit: async () => ({ kind: 'refused', reason: 'circuit', retryAfterMs: 60_000, message: '' }),
+};
+const FAILED: AttemptResult = { kind: 'failed', retryable: true, message: 'no disk', failure: { message: 'no disk' } };
+
+function setUp({ gate, endpoint = SHOP }: { gate?: Gate; endpoint?: Endpoint | null } = {}) {
+  const deferred: { message: WakeUp; until: number }[] = [];
+  const arrivals: Arrival[] = [];
+  const ended: DeliveryResult[] = [];
+  const letting: Gate = {
+    async admit(arrival) {
+      arrivals.push(arrival);
+      return { kind: 'admitted', ended: async (result) => void ended.push(result) };
+    },
+  };
+  const intake = createIntake({
+    endpointOf: async () => endpoint ?? undefined,
+    gate: gate ?? letting,
+    operations: { defer: async (message, until) => void deferred.push({ message, until }) },
+    clock: { now: () => NOW },
+    random: () => 0.5,
+  });
+  return { intake, deferred, arrivals, ended };
+}
+
+describe('the intake of a queue', () => {
+  it('asks the gate with the time that the attempt may take, and returns what the attempt does', async () => {
+    const { intake, arrivals } = setUp();
+    expect(await intake.take(MESSAGE, async () => 'record')).toBe('record');
+    expect(arrivals).toEqual([{ endpoint: SHOP, principal: 'basic:shop', kind: 'start', leaseMs: 900_000 }]);
+  });
+
+  it('has what is not let through wait until it may be, and somewhat longer, so that not all come at once', async () => {
+    const { intake, deferred } = setUp({ gate: OPEN });
+    let ran = false;
+    const attempt = async () => {
+      ran = true;
+    };
+    expect(await intake.take(MESSAGE, attempt)).toBeUndefined();
+    expect(ran).toBe(false);
+    expect(deferred).toEqual([{ message: MESSAGE, until: NOW + 60_000 + 10_000 }]);
+  });
+
+  it('lets through whatever is of an endpoint that nobody knows any more: it was accepted', async () => {
+    expect(await setUp({ gate: OPEN, endpoint: null }).intake.take(MESSAGE, async () => 'record')).toBe('record');
+  });
+
+  it('lets through what was moved back from the dead letters, which runs nothing yet', async () => {
+    const { intake, deferred } = setUp({ gate: OPEN });
+    expect(await intake.take({ ...MESSAGE, reason: 'poison' }, async () => 'taken up')).toBe('taken up');
+    expect(deferred).toEqual([]);
+  });
+
+  it.each<[string, AttemptResult, DeliveryResult]>([
+    ['a handler that fails for now', FAILED, { kind: 'failed', message: 'no disk' }],
+    ['a handler that fails for good', { ...FAILED, retryable: false }, { kind: 'succeeded' }],
+    ['a handler that starts a workflow', { kind: 'handed-over', token: 'w', links: [] }, { kind: 'succeeded' }],
+    ['a crash', { kind: 'crashed' }, { kind: 'failed', message: expect.stringContaining('crashed') }],
+  ])('tells the gate of %s', async (_, result, told) => {
+    const { intake, ended } = setUp();
+    await intake.take(MESSAGE, async (end) => end(result));
+    expect(ended).toEqual([told]);
+  });
+
+  it('tells the gate nothing of a message that woke nobody, or whose record could not be written', async () => {
+    const { intake, ended } = setUp();
+    await intake.take(MESSAGE, async () => undefined);
+    await intake.take(MESSAGE, () => Promise.reject(new Error('no store'))).catch(() => {});
+    expect(ended).toEqual([{ kind: 'unjudged' }, { kind: 'unjudged' }]);
+  });
+});
