@@ -12,8 +12,9 @@ import type { OperationStore } from '../operations/ports.ts';
 import type { StoredCallback } from '../operations/record.ts';
 import { DEFAULT_RETRY_POLICY, type RetryPolicy } from '../operations/retry-policy.ts';
 import type { Caller } from './caller.ts';
+import { effectiveSettings } from './effective-settings.ts';
 import type { Clock, Endpoint } from './ports.ts';
-import { SETTINGS } from './settings.ts';
+import { type EndpointSettings, SETTINGS } from './settings.ts';
 
 export interface DurableDeliveryDeps {
   readonly operations: Operations;
@@ -36,7 +37,8 @@ export interface DurableDelivery {
 export function createDurableDelivery({ operations, store, clock, callbacksOf }: DurableDeliveryDeps): DurableDelivery {
   async function start(endpoint: Endpoint, request: NexusHttpRequest, { principal }: Caller, parsed: StartRequest) {
     const callback = callbackOf(parsed, request, callbacksOf(endpoint));
-    const { name, target, settings, queues } = endpoint;
+    const { name, target, queues } = endpoint;
+    const now = clock.now();
     const given = {
       principal,
       endpoint: name,
@@ -44,10 +46,10 @@ export function createDurableDelivery({ operations, store, clock, callbacksOf }:
       request,
       start: parsed,
       callback,
-      policy: retryPolicy(settings),
+      policy: retryPolicy(effectiveSettings(endpoint, now)),
       queues,
     };
-    const { token } = await operations.accept(acceptStart(given, clock.now())).catch((error: unknown) => {
+    const { token } = await operations.accept(acceptStart(given, now)).catch((error: unknown) => {
       // Another attempt would be as large.
       if (error instanceof RecordTooLargeError) throw bad(error.message);
       throw error;
@@ -137,8 +139,7 @@ function prefersAsync({ headers }: NexusHttpRequest): boolean {
     .some((preference) => /^\s*respond-async\s*(?:;|$)/i.test(preference));
 }
 
-function retryPolicy(settings: Endpoint['settings'] = {}): RetryPolicy {
-  const { retryInitialMs, retryMaxMs, retryAttempts, poisonAttempts } = settings;
+function retryPolicy({ retryInitialMs, retryMaxMs, retryAttempts, poisonAttempts }: EndpointSettings): RetryPolicy {
   return {
     initialMs: retryInitialMs ?? SETTINGS.retryInitialMs.default ?? DEFAULT_RETRY_POLICY.initialMs,
     maxMs: retryMaxMs ?? SETTINGS.retryMaxMs.default ?? DEFAULT_RETRY_POLICY.maxMs,

@@ -2,6 +2,7 @@ import type { LambdaHttpResult, NexusInvocation } from '../handler/invocation.ts
 import type { ServiceContract } from '../nexus/message.ts';
 import type { AllowedCallback } from '../operations/callback-rules.ts';
 import type { QueueUrls } from '../operations/record.ts';
+import type { EndpointOverride } from './endpoint-override.ts';
 import type { EndpointSettings } from './settings.ts';
 
 /** Where an endpoint's requests go: as Temporal's own targets, a task queue in a namespace. */
@@ -49,6 +50,8 @@ export interface Endpoint extends EndpointSpec {
   /** Milliseconds since the epoch. */
   readonly createdAt: number;
   readonly lastModifiedAt: number;
+  /** What is set at run time over the spec, whose deploys leave it alone. `effectiveSettings` reads both. */
+  readonly override?: EndpointOverride;
 }
 
 /** Names that route. */

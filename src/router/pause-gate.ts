@@ -1,0 +1,25 @@
+import { pauseInEffect } from './effective-settings.ts';
+import type { Gate } from './gate.ts';
+import type { Clock } from './ports.ts';
+
+/** A pause ends when somebody says so: asking again once a minute finds that out, at no cost to anybody. */
+const MAX_RETRY_AFTER_MS = 60_000;
+
+/** Lets nothing through to an endpoint that somebody paused, but for cancels: these make less of what runs, not more. */
+export function createPauseGate({ clock }: { readonly clock: Clock }): Gate {
+  return {
+    async admit({ endpoint, kind }) {
+      const now = clock.now();
+      const pause = kind === 'cancel' ? undefined : pauseInEffect(endpoint, now);
+      if (pause === undefined) return { kind: 'admitted', ended: async () => {} };
+      const { author, reason, expiresAt } = pause;
+      const until = expiresAt === undefined ? '' : ` until ${new Date(expiresAt).toISOString()}`;
+      return {
+        kind: 'refused',
+        reason: 'paused',
+        retryAfterMs: Math.min(expiresAt === undefined ? MAX_RETRY_AFTER_MS : expiresAt - now, MAX_RETRY_AFTER_MS),
+        message: `endpoint "${endpoint.name}" is paused${until} by ${author}: ${reason}`,
+      };
+    },
+  };
+}
