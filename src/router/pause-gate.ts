@@ -5,12 +5,15 @@ import type { Clock } from './ports.ts';
 /** A pause ends when somebody says so: asking again once a minute finds that out, at no cost to anybody. */
 const MAX_RETRY_AFTER_MS = 60_000;
 
-/** Lets nothing through to an endpoint that somebody paused, but for cancels: these make less of what runs, not more. */
+/**
+ * Lets nothing through to an endpoint that somebody paused, cancels included: whoever pauses it may be about to take away
+ * what its handler needs. Queued operations are accepted meanwhile, and wait.
+ */
 export function createPauseGate({ clock }: { readonly clock: Clock }): Gate {
   return {
-    async admit({ endpoint, kind }) {
+    async admit({ endpoint }) {
       const now = clock.now();
-      const pause = kind === 'cancel' ? undefined : pauseInEffect(endpoint, now);
+      const pause = pauseInEffect(endpoint, now);
       if (pause === undefined) return { kind: 'admitted', ended: async () => {} };
       const { author, reason, expiresAt } = pause;
       const until = expiresAt === undefined ? '' : ` until ${new Date(expiresAt).toISOString()}`;

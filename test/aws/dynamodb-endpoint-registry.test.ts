@@ -6,7 +6,7 @@ import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import fc from 'fast-check';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { createDynamoEndpointRegistry } from '../../src/aws/dynamodb-endpoint-registry.ts';
-import { specKey, toAttribute, toEndpoint } from '../../src/aws/endpoint-item.ts';
+import { partKey, SPEC as SPEC_PART, toAttribute, toEndpoint } from '../../src/aws/endpoint-item.ts';
 import type { EndpointSpec } from '../../src/router/ports.ts';
 import { ManualClock } from '../contract/endpoint-registry.contract.ts';
 
@@ -36,7 +36,7 @@ describe('an item', () => {
     fc.assert(
       fc.property(SPEC, fc.nat(), (spec, number) => {
         const counts = { version: { N: `${number}` }, createdAt: { N: '5' }, lastModifiedAt: { N: '6' } };
-        const item = { ...specKey(spec.name), spec: toAttribute(spec), ...counts };
+        const item = { ...partKey(spec.name, SPEC_PART), spec: toAttribute(spec), ...counts };
         expect(toEndpoint(item, 'T')).toEqual({ ...spec, version: number, createdAt: 5, lastModifiedAt: 6 });
       }),
     );
@@ -76,7 +76,7 @@ describe('a read', () => {
   function itemOf(name: string) {
     const spec = { name, target: { namespace: 'default', taskQueue: name }, services: [] };
     const counts = { version: { N: '1' }, createdAt: { N: '5' }, lastModifiedAt: { N: '6' } };
-    return { ...specKey(name), spec: toAttribute(spec), ...counts };
+    return { ...partKey(name, SPEC_PART), spec: toAttribute(spec), ...counts };
   }
 
   it('asks for what was written last, and sorts by name what comes in the order of a hash', async () => {
