@@ -1,18 +1,30 @@
 import {
   ConditionalCheckFailedException,
-  DeleteItemCommand,
   type DynamoDBClient,
   PutItemCommand,
   paginateQuery,
   paginateScan,
-  ResourceNotFoundException,
+  TransactWriteItemsCommand,
   UpdateItemCommand,
 } from '@aws-sdk/client-dynamodb';
+import { checkOverride } from '../router/endpoint-override.ts';
 import { checkEndpointSpec, isEndpointName } from '../router/endpoint-spec.ts';
-import { EndpointExistsError, EndpointNotFoundError, EndpointVersionError } from '../router/errors.ts';
-import type { Clock, Endpoint, EndpointRegistry, EndpointSpec } from '../router/ports.ts';
+import { EndpointExistsError, EndpointNotFoundError } from '../router/errors.ts';
+import type { Clock, EndpointRegistry } from '../router/ports.ts';
 import { TABLE } from './contract.ts';
-import { partitionKey, SPEC, specKey, toAttribute, toEndpoint } from './endpoint-item.ts';
+import { explained, whyNotOverridden, whyUnchanged } from './endpoint-errors.ts';
+import {
+  type Item,
+  OVERRIDE,
+  partitionKey,
+  partKey,
+  SPEC,
+  toAttribute,
+  toEndpoint,
+  toEndpoints,
+  toOverrideItem,
+} from './endpoint-item.ts';
+import { pastConflicts } from './past-conflicts.ts';
 
 export interface DynamoEndpointRegistryDeps {
   readonly client: DynamoDBClient;
@@ -20,21 +32,13 @@ export interface DynamoEndpointRegistryDeps {
   readonly clock: Clock;
 }
 
-/** There is no such table in this account and region. */
-export class TableNotFoundError extends Error {
-  override readonly name = 'TableNotFoundError';
-
-  constructor(tableName: string, options?: ErrorOptions) {
-    super(`there is no table ${tableName} of endpoints; deploy the stack of its NexusGateway first`, options);
-  }
-}
-
 /**
- * Keeps endpoints in a DynamoDB table, one item each. Reads are strongly consistent; a write that another one came before
- * fails by its condition.
+ * Keeps endpoints in a DynamoDB table, one item for the spec and one for what is set at run time. Reads are strongly
+ * consistent; a write that another one came before fails by its condition.
  *
  * Where the client repeats a write whose answer was lost, the repetition finds the version that the first one made:
- * `create` fails with `EndpointExistsError`, `update` with `EndpointVersionError`, `delete` with `EndpointNotFoundError`.
+ * `create` fails with `EndpointExistsError`, `update` with `EndpointVersionError`. `delete` and `override` are transactions,
+ * which DynamoDB knows again by their token.
  */
 export function createDynamoEndpointRegistry(deps: DynamoEndpointRegistryDeps): EndpointRegistry {
   const { client, tableName: TableName, clock } = deps;
@@ -51,11 +55,11 @@ export function createDynamoEndpointRegistry(deps: DynamoEndpointRegistryDeps): 
         ExpressionAttributeValues: { ':pk': { S: partitionKey(name) } },
       };
       try {
+        const items: Item[] = [];
         for await (const { Items = [] } of paginateQuery({ client }, query, { abortSignal: signal })) {
-          const item = Items.find(({ [TABLE.sortKey]: part }) => part?.S === SPEC);
-          if (item !== undefined) return toEndpoint(item, TableName);
+          items.push(...Items);
         }
-        return undefined;
+        return toEndpoints(items, TableName)[0];
       } catch (error) {
         signal?.throwIfAborted(); // its reason says more than the SDK's AbortError
         throw explained(error, TableName);
@@ -66,26 +70,24 @@ export function createDynamoEndpointRegistry(deps: DynamoEndpointRegistryDeps): 
       const scan = {
         TableName,
         ConsistentRead: true,
-        FilterExpression: '#sk = :spec',
+        FilterExpression: '#sk IN (:spec, :override)',
         ExpressionAttributeNames: { '#sk': TABLE.sortKey },
-        ExpressionAttributeValues: { ':spec': { S: SPEC } },
+        ExpressionAttributeValues: { ':spec': { S: SPEC }, ':override': { S: OVERRIDE } },
       };
-      const endpoints: Endpoint[] = [];
+      const items: Item[] = [];
       try {
-        for await (const { Items = [] } of paginateScan({ client }, scan)) {
-          endpoints.push(...Items.map((item) => toEndpoint(item, TableName)));
-        }
+        for await (const { Items = [] } of paginateScan({ client }, scan)) items.push(...Items);
       } catch (error) {
         throw explained(error, TableName);
       }
-      return endpoints.sort((a, b) => (a.name < b.name ? -1 : 1));
+      return toEndpoints(items, TableName).sort((a, b) => (a.name < b.name ? -1 : 1));
     },
 
     async create(spec) {
       checkEndpointSpec(spec);
       const now = String(clock.now());
       const item = {
-        ...specKey(spec.name),
+        ...partKey(spec.name, SPEC),
         spec: toAttribute(spec),
         version: { N: '1' },
         createdAt: { N: now },
@@ -98,7 +100,7 @@ export function createDynamoEndpointRegistry(deps: DynamoEndpointRegistryDeps): 
         ExpressionAttributeNames: { '#pk': TABLE.partitionKey },
       });
       try {
-        await client.send(put);
+        await pastConflicts(() => client.send(put));
       } catch (error) {
         if (error instanceof ConditionalCheckFailedException) throw new EndpointExistsError(spec.name);
         throw explained(error, TableName, spec);
@@ -110,7 +112,7 @@ export function createDynamoEndpointRegistry(deps: DynamoEndpointRegistryDeps): 
       checkEndpointSpec(spec);
       const update = new UpdateItemCommand({
         TableName,
-        Key: specKey(spec.name),
+        Key: partKey(spec.name, SPEC),
         UpdateExpression: 'SET #spec = :spec, #version = #version + :one, #lastModifiedAt = :now',
         ConditionExpression: '#version = :version',
         ExpressionAttributeNames: { '#spec': 'spec', '#version': 'version', '#lastModifiedAt': 'lastModifiedAt' },
@@ -124,7 +126,7 @@ export function createDynamoEndpointRegistry(deps: DynamoEndpointRegistryDeps): 
         ReturnValuesOnConditionCheckFailure: 'ALL_OLD',
       });
       try {
-        const { Attributes = {} } = await client.send(update);
+        const { Attributes = {} } = await pastConflicts(() => client.send(update));
         return toEndpoint(Attributes, TableName);
       } catch (error) {
         throw whyUnchanged(error, spec.name, version) ?? explained(error, TableName, spec);
@@ -133,44 +135,62 @@ export function createDynamoEndpointRegistry(deps: DynamoEndpointRegistryDeps): 
 
     async delete(name, version) {
       if (!isEndpointName(name)) throw new EndpointNotFoundError(name);
-      const deletion = new DeleteItemCommand({
-        TableName,
-        Key: specKey(name),
-        ConditionExpression: '#version = :version',
-        ExpressionAttributeNames: { '#version': 'version' },
-        ExpressionAttributeValues: { ':version': versionAttribute(version) },
-        ReturnValuesOnConditionCheckFailure: 'ALL_OLD',
+      const deletion = new TransactWriteItemsCommand({
+        TransactItems: [
+          { Delete: { TableName, Key: partKey(name, SPEC), ...whereVersionIs(version) } },
+          { Delete: { TableName, Key: partKey(name, OVERRIDE) } },
+        ],
       });
       try {
-        await client.send(deletion);
+        await pastConflicts(() => client.send(deletion));
       } catch (error) {
         throw whyUnchanged(error, name, version) ?? explained(error, TableName);
       }
     },
+
+    async override(read, next) {
+      checkOverride(read, next);
+      const { name, version } = read;
+      const before = read.override?.version;
+      const override = { ...next, version: (before ?? 0) + 1 };
+      const put = new TransactWriteItemsCommand({
+        TransactItems: [
+          { ConditionCheck: { TableName, Key: partKey(name, SPEC), ...whereVersionIs(version) } },
+          {
+            Put: {
+              TableName,
+              Item: toOverrideItem(name, override),
+              ...(before === undefined ? WHERE_NONE_IS : whereVersionIs(before)),
+            },
+          },
+        ],
+      });
+      try {
+        await pastConflicts(() => client.send(put));
+      } catch (error) {
+        throw whyNotOverridden(error, read) ?? explained(error, TableName);
+      }
+      return { ...read, override };
+    },
   };
+}
+
+const WHERE_NONE_IS = {
+  ConditionExpression: 'attribute_not_exists(#pk)',
+  ExpressionAttributeNames: { '#pk': TABLE.partitionKey },
+  ReturnValuesOnConditionCheckFailure: 'ALL_OLD',
+} as const;
+
+function whereVersionIs(version: number) {
+  return {
+    ConditionExpression: '#version = :version',
+    ExpressionAttributeNames: { '#version': 'version' },
+    ExpressionAttributeValues: { ':version': versionAttribute(version) },
+    ReturnValuesOnConditionCheckFailure: 'ALL_OLD',
+  } as const;
 }
 
 /** DynamoDB refuses what is no number of its own range, such as NaN. No stored version is 0. */
 function versionAttribute(version: number): { N: string } {
   return { N: String(Number.isSafeInteger(version) ? version : 0) };
-}
-
-/** Why the condition on the version did not hold; `undefined` for any other error. */
-function whyUnchanged(error: unknown, name: string, version: number): Error | undefined {
-  if (!(error instanceof ConditionalCheckFailedException)) return undefined;
-  if (error.Item === undefined) return new EndpointNotFoundError(name);
-  return new EndpointVersionError(name, version, Number(error.Item.version?.N));
-}
-
-/** The error of DynamoDB, or one that says more. */
-function explained(error: unknown, tableName: string, spec?: EndpointSpec): unknown {
-  if (error instanceof ResourceNotFoundException) return new TableNotFoundError(tableName, { cause: error });
-  const tooLarge = error instanceof Error && error.name === 'ValidationException' && /item size/i.test(error.message);
-  if (spec === undefined || !tooLarge) return error;
-  const kilobytes = Math.ceil(Buffer.byteLength(JSON.stringify(spec)) / 1024);
-  return new Error(
-    `endpoint "${spec.name}" is too large for an item of DynamoDB, which takes 400 KB: about ${kilobytes} KB, most of it the ` +
-      'names of its operations, now and before their last change; divide its services among several endpoints',
-    { cause: error },
-  );
 }

@@ -1,5 +1,6 @@
 import type { AttributeValue } from '@aws-sdk/client-dynamodb';
 import { marshall, unmarshall } from '@aws-sdk/util-dynamodb';
+import type { EndpointOverride, OverriddenSetting, OverrideMark } from '../router/endpoint-override.ts';
 import type { Endpoint, EndpointSpec } from '../router/ports.ts';
 import { TABLE } from './contract.ts';
 
@@ -9,14 +10,29 @@ export type Item = Record<string, AttributeValue>;
 /** Sort key of what a deploy or a person says of an endpoint. Its siblings in the partition are other parts of its state. */
 export const SPEC = 'spec';
 
+/** Sort key of what is set of an endpoint at run time. */
+export const OVERRIDE = 'override';
+
 /** Partition key of an endpoint. */
 export function partitionKey(name: string): string {
   return `endpoint#${name}`;
 }
 
-/** Key of an endpoint's spec. */
-export function specKey(name: string): Item {
-  return { [TABLE.partitionKey]: { S: partitionKey(name) }, [TABLE.sortKey]: { S: SPEC } };
+/** Key of one part of an endpoint. */
+export function partKey(name: string, part: typeof SPEC | typeof OVERRIDE): Item {
+  return { [TABLE.partitionKey]: { S: partitionKey(name) }, [TABLE.sortKey]: { S: part } };
+}
+
+/** Endpoints of their items; what has no spec is none. Fails as `toEndpoint` does. */
+export function toEndpoints(items: readonly Item[], tableName: string): Endpoint[] {
+  const overrides = new Map<string, Item>();
+  for (const item of items) {
+    const key = item[TABLE.partitionKey]?.S;
+    if (key !== undefined && item[TABLE.sortKey]?.S === OVERRIDE) overrides.set(key, item);
+  }
+  return items
+    .filter((item) => item[TABLE.sortKey]?.S === SPEC)
+    .map((item) => toEndpoint(item, tableName, overrides.get(item[TABLE.partitionKey]?.S ?? '')));
 }
 
 /** A spec as one attribute; members that are left out, or `undefined`, are left out of it. */
@@ -24,18 +40,47 @@ export function toAttribute(spec: EndpointSpec): AttributeValue {
   return { M: marshall(spec, { removeUndefinedValues: true }) };
 }
 
-/** Fails with an error that names table and key where the item is none that this version reads. */
-export function toEndpoint(item: Item, tableName: string): Endpoint {
+/** The whole item of an override. */
+export function toOverrideItem(name: string, override: EndpointOverride): Item {
+  return { ...partKey(name, OVERRIDE), ...marshall(override, { removeUndefinedValues: true }) };
+}
+
+/** Fails with an error that names table and key where an item is none that this version reads. */
+export function toEndpoint(item: Item, tableName: string, overrideItem?: Item): Endpoint {
   const key = item[TABLE.partitionKey]?.S;
   const { spec, version, createdAt, lastModifiedAt } = unmarshalled(item);
   if (isSpec(spec, key) && isNumber(version) && isNumber(createdAt) && isNumber(lastModifiedAt)) {
-    return { ...spec, version, createdAt, lastModifiedAt };
+    const override = overrideItem && toOverride(overrideItem, tableName);
+    return { ...spec, version, createdAt, lastModifiedAt, ...(override && { override }) };
   }
-  throw new Error(
-    `the item ${TABLE.partitionKey} = "${key}", ${TABLE.sortKey} = "${SPEC}" of table ${tableName} is no endpoint that this ` +
-      'version of nexus-lambda reads: members are missing or of another type; update nexus-lambda here, or remove the item ' +
-      'and deploy the endpoint again',
+  throw unreadable(item, tableName, 'endpoint', 'remove the item and deploy the endpoint again');
+}
+
+/** A pause or a limit that somebody set and that cannot be read must not be left out in silence. */
+function toOverride(item: Item, tableName: string): EndpointOverride {
+  const { settings, paused, version } = unmarshalled(item);
+  if (isObject(settings) && Object.values(settings).every(isSetting) && isNumber(version)) {
+    if (paused === undefined) return { settings, version };
+    if (isMark(paused)) return { settings, paused, version };
+  }
+  throw unreadable(item, tableName, 'override of an endpoint', 'remove the item and set again what it set');
+}
+
+function unreadable(item: Item, tableName: string, what: string, wayOut: string): Error {
+  const { [TABLE.partitionKey]: pk, [TABLE.sortKey]: sk } = item;
+  return new Error(
+    `the item ${TABLE.partitionKey} = "${pk?.S}", ${TABLE.sortKey} = "${sk?.S}" of table ${tableName} is no ${what} that this ` +
+      `version of nexus-lambda reads: members are missing or of another type; update nexus-lambda here, or ${wayOut}`,
   );
+}
+
+function isSetting(value: unknown): value is OverriddenSetting {
+  return isMark(value) && isNumber(members(value).value);
+}
+
+function isMark(value: unknown): value is OverrideMark {
+  const { author, reason, at, expiresAt = 0 } = members(value);
+  return typeof author === 'string' && typeof reason === 'string' && isNumber(at) && isNumber(expiresAt);
 }
 
 function unmarshalled(item: Item): Record<string, unknown> {

@@ -6,10 +6,12 @@ import type { ServiceContract } from '../nexus/message.ts';
 import { gateVerdict } from '../router/contract.ts';
 import { checkEndpointSpec } from '../router/endpoint-spec.ts';
 import type { Endpoint, EndpointRegistry } from '../router/ports.ts';
+import { untilUncontended } from '../router/until-uncontended.ts';
 import type { EntryProperties, GateProperties } from './contract.ts';
 import { createContractReader, type ReadContract } from './contract-reader.ts';
 import { declaredEntry } from './declared-entry.ts';
-import { createDynamoEndpointRegistry, TableNotFoundError } from './dynamodb-endpoint-registry.ts';
+import { createDynamoEndpointRegistry } from './dynamodb-endpoint-registry.ts';
+import { TableNotFoundError } from './endpoint-errors.ts';
 import { type Claimant, foreignOwner, ownerOf, stackWithoutUuid } from './entry-owner.ts';
 import { functionName } from './invoke-outcome.ts';
 import { lambdaInvokeFunction } from './lambda-invoker.ts';
@@ -21,7 +23,6 @@ import {
   type Subject,
   subjectOf,
 } from './registration-properties.ts';
-import { untilUncontended } from './until-uncontended.ts';
 
 /** What the provider framework of the CDK hands on of a request of CloudFormation: the members that are used. */
 export interface RegistrationEvent {

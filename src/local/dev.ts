@@ -4,8 +4,9 @@ import { inspect } from 'node:util';
 import type { NexusHttpRequest, NexusHttpResponse, ServiceContract } from '../nexus/message.ts';
 import type { OperationStore } from '../operations/ports.ts';
 import type { OperationRecord } from '../operations/record.ts';
+import { createEndpointManagement } from '../router/endpoint-management.ts';
 import { failureResponse } from '../router/failure-response.ts';
-import { isManagementPath } from '../router/operation-management.ts';
+import { createManagement, isManagementPath } from '../router/management.ts';
 import type { Target } from '../router/ports.ts';
 import { summarizeRequest } from '../router/request-summary.ts';
 import { endpointPath } from '../router/route.ts';
@@ -81,13 +82,23 @@ export async function startDev(options: DevOptions, terminal: DevTerminal): Prom
   const registry = createSqliteEndpointRegistry(store.db, Date);
   const invoker = createLocalInvoker({ target, report: complain });
   const logger = terminalLogger(terminal.stderr);
-  const { durable, polling, management, ...queued } = createLocalOperations({
+  const { durable, polling, ...queued } = createLocalOperations({
     ...{ db: store.db, registry, invoker, target, clock: Date, logger },
     events: {
       attempted: (record, ms) => say(formatAttemptLine(record, { ms, now: Date.now() }, terminal.stdout)),
       completed: (record, ms) => say(formatCompletionLine(record, { ms, now: Date.now() }, terminal.stdout)),
       waitingFor: (running, ms) => say(`waiting up to ${ms / 1_000} s for ${runningNames(running)}`),
     },
+  });
+  const management = createManagement({
+    mayManage: (principal) => principal === LOCAL.principal,
+    parts: [
+      queued.management,
+      createEndpointManagement({
+        ...{ registry, clock: Date },
+        stateOf: async ({ name }) => ({ operations: await queued.store.count({ endpoint: name }) }),
+      }),
+    ],
   });
   const router = createRouter({
     durable,
@@ -110,7 +121,11 @@ export async function startDev(options: DevOptions, terminal: DevTerminal): Prom
     }
     const host = isManagementPath(request.path) ? foreignHost(request.headers) : undefined;
     if (host !== undefined) {
-      return failureResponse('UNAUTHORIZED', `operations are managed at 127.0.0.1, and not at ${host}`, request);
+      return failureResponse(
+        'UNAUTHORIZED',
+        `operations and endpoints are managed at 127.0.0.1, and not at ${host}`,
+        request,
+      );
     }
     try {
       return (await management.answer(request, LOCAL)) ?? (await router(request, LOCAL));

@@ -169,7 +169,6 @@ export function createLocalOperations(deps: LocalOperationsDeps): LocalOperation
     polling: createOperationPolling({ store, clock, changed, closing: closing.signal }),
     management: createOperationManagement({
       ...{ store, operations, handWork: createHandWork(operationsDeps), clock },
-      mayManage: (principal) => principal === 'local',
     }),
     async start() {
       // Nobody else runs anything of this store: what was running has ended with the process before.

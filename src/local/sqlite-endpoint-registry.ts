@@ -1,5 +1,6 @@
 import type { DatabaseSync, SQLOutputValue } from 'node:sqlite';
 import type { ServiceContract } from '../nexus/message.ts';
+import { checkOverride, type EndpointOverride, fullVersion } from '../router/endpoint-override.ts';
 import { checkEndpointSpec } from '../router/endpoint-spec.ts';
 import { EndpointExistsError, EndpointNotFoundError, EndpointVersionError } from '../router/errors.ts';
 import type { Clock, Endpoint, EndpointRegistry, EndpointSpec } from '../router/ports.ts';
@@ -21,12 +22,16 @@ export function createSqliteEndpointRegistry(db: DatabaseSync, clock: Clock): En
      WHERE name = $name AND version = $version RETURNING *`,
   );
   const remove = db.prepare('DELETE FROM endpoint WHERE name = ? AND version = ?');
+  const override = db.prepare(
+    `UPDATE endpoint SET override = $next
+     WHERE name = $name AND version = $version AND ifnull(override ->> 'version', 0) = $overrideVersion RETURNING *`,
+  );
 
-  function whyUnchanged(name: string, version: number): Error {
-    const stored = select.get(name);
-    return stored === undefined
+  function whyUnchanged(name: string, version: number, versionOf = (stored: Endpoint) => stored.version): Error {
+    const row = select.get(name);
+    return row === undefined
       ? new EndpointNotFoundError(name)
-      : new EndpointVersionError(name, version, Number(stored.version));
+      : new EndpointVersionError(name, version, versionOf(toEndpoint(row)));
   }
 
   return {
@@ -52,6 +57,15 @@ export function createSqliteEndpointRegistry(db: DatabaseSync, clock: Clock): En
     async delete(name, version) {
       if (remove.run(name, version).changes === 0) throw whyUnchanged(name, version);
     },
+    async override(read, next) {
+      checkOverride(read, next);
+      const { name, version } = read;
+      const overrideVersion = read.override?.version ?? 0;
+      const stored: EndpointOverride = { ...next, version: overrideVersion + 1 };
+      const row = override.get({ name, version, overrideVersion, next: JSON.stringify(stored) });
+      if (row === undefined) throw whyUnchanged(name, fullVersion(read), fullVersion);
+      return toEndpoint(row);
+    },
   };
 }
 
@@ -68,7 +82,7 @@ function toColumns({ name, description, target, services, ...others }: EndpointS
 }
 
 function toEndpoint(row: Row): Endpoint {
-  const { description } = row;
+  const { description, override } = row;
   return {
     name: String(row.name),
     ...(description === null ? {} : { description: String(description) }),
@@ -78,5 +92,6 @@ function toEndpoint(row: Row): Endpoint {
     version: Number(row.version),
     createdAt: Number(row.created_at),
     lastModifiedAt: Number(row.last_modified_at),
+    ...(override !== null && { override: JSON.parse(String(override)) as EndpointOverride }),
   };
 }

@@ -13,9 +13,10 @@ import type { StoredCallback } from '../operations/record.ts';
 import { DEFAULT_RETRY_POLICY, type RetryPolicy, retryDelayMs } from '../operations/retry-policy.ts';
 import type { Moment } from '../operations/transitions.ts';
 import type { Caller } from './caller.ts';
+import { effectiveSettings } from './effective-settings.ts';
 import type { RefusalReason } from './flow-event.ts';
 import type { Clock, Endpoint } from './ports.ts';
-import { SETTINGS } from './settings.ts';
+import { type EndpointSettings, SETTINGS } from './settings.ts';
 
 export interface DurableDeliveryDeps {
   readonly operations: Operations;
@@ -67,9 +68,10 @@ export function createDurableDelivery(deps: DurableDeliveryDeps): DurableDeliver
     given: Pick<StartToAccept, 'start' | 'callback' | 'first'>,
   ) {
     const { name, target, queues } = endpoint;
-    const policy = retryPolicy(endpoint.settings);
+    const now = clock.now();
+    const policy = retryPolicy(effectiveSettings(endpoint, now));
     const start: StartToAccept = { ...given, principal, endpoint: name, ...target, request, policy, queues };
-    const { token } = await operations.accept(acceptStart(start, clock.now())).catch((error: unknown) => {
+    const { token } = await operations.accept(acceptStart(start, now)).catch((error: unknown) => {
       // Another attempt would be as large.
       if (error instanceof RecordTooLargeError) throw bad(error.message);
       throw error;
@@ -109,13 +111,13 @@ export function createDurableDelivery(deps: DurableDeliveryDeps): DurableDeliver
       const start = hasQueue(endpoint) ? parse(endpoint, request, caller) : undefined;
       if (start?.kind !== 'start') return undefined;
       const { reason } = absorption;
-      const policy = retryPolicy(endpoint.settings);
+      const now = clock.now();
+      const policy = retryPolicy(effectiveSettings(endpoint, now));
       if (reason === 'failure' && (policy.attempts === 1 || !absorbsFailures(endpoint, start))) return undefined;
       const check = checkCallback(start.callbackUrl, callbacksOf(endpoint));
       const isPolled = check.kind === 'none' && prefersAsync(request);
       if (check.kind !== 'allowed' && !isPolled) return undefined;
       const callback = check.kind === 'allowed' ? storedCallback(check.url, start) : undefined;
-      const now = clock.now();
       const first =
         reason === 'failure'
           ? secondAttempt(absorption.message, policy, { now, random: random() })
@@ -193,8 +195,7 @@ function prefersAsync({ headers }: NexusHttpRequest): boolean {
     .some((preference) => /^\s*respond-async\s*(?:;|$)/i.test(preference));
 }
 
-function retryPolicy(settings: Endpoint['settings'] = {}): RetryPolicy {
-  const { retryInitialMs, retryMaxMs, retryAttempts, poisonAttempts } = settings;
+function retryPolicy({ retryInitialMs, retryMaxMs, retryAttempts, poisonAttempts }: EndpointSettings): RetryPolicy {
   return {
     initialMs: retryInitialMs ?? SETTINGS.retryInitialMs.default ?? DEFAULT_RETRY_POLICY.initialMs,
     maxMs: retryMaxMs ?? SETTINGS.retryMaxMs.default ?? DEFAULT_RETRY_POLICY.maxMs,

@@ -3,8 +3,11 @@ import type { Clock, Endpoint, EndpointRegistry } from './ports.ts';
 /** Younger than this, an endpoint is used as it is: changes reach every environment within seconds. */
 export const SOFT_AGE_MS = 5_000;
 
-/** Older than this, it is read again before it is used. */
-export const HARD_AGE_MS = 30_000;
+/**
+ * Older than this, it is read again before it is used: so long a change at run time may take to reach an environment, and
+ * one with a request now and then would see it with the request after the next only.
+ */
+export const HARD_AGE_MS = 10_000;
 
 /** A read that failed is not tried again for this long: a table that is down must not cost every request its wait. */
 const RETRY_AFTER_MS = 5_000;

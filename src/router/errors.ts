@@ -9,7 +9,7 @@ export class EndpointExistsError extends Error {
   }
 }
 
-/** `update` or `delete` found no endpoint of that name. */
+/** `update`, `delete` or `override` found no endpoint of that name. */
 export class EndpointNotFoundError extends Error {
   override readonly name = 'EndpointNotFoundError';
   readonly endpoint: string;
@@ -20,7 +20,7 @@ export class EndpointNotFoundError extends Error {
   }
 }
 
-/** `update` or `delete` was given another version than the stored one: somebody else changed the endpoint since. */
+/** `update`, `delete` or `override` was given another version than the stored one: somebody else changed the endpoint since. */
 export class EndpointVersionError extends Error {
   override readonly name = 'EndpointVersionError';
   readonly endpoint: string;

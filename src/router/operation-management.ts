@@ -1,13 +1,12 @@
 import { HandlerError } from 'nexus-rpc';
-import type { NexusHttpRequest, NexusHttpResponse } from '../nexus/message.ts';
+import type { NexusHttpRequest } from '../nexus/message.ts';
 import { quote } from '../nexus/quote.ts';
 import type { HandWork, HandWorkResult } from '../operations/hand-work.ts';
 import { parseToken } from '../operations/operation-token.ts';
 import type { Operations } from '../operations/operations.ts';
 import type { OperationStore } from '../operations/ports.ts';
 import type { OperationRecord } from '../operations/record.ts';
-import type { Caller } from './caller.ts';
-import { failureResponse } from './failure-response.ts';
+import type { ManagementPart } from './management.ts';
 import { describeOperation, type OperationSummary, resultOf, summarizeOperation } from './operation-description.ts';
 import { parseListQuery } from './operation-query.ts';
 import type { Clock } from './ports.ts';
@@ -17,15 +16,13 @@ export interface OperationManagementDeps {
   readonly operations: Pick<Operations, 'cancel'>;
   readonly handWork: HandWork;
   readonly clock: Clock;
-  /** Whether somebody may see and change the operations of all callers. */
-  readonly mayManage: (principal: string) => boolean;
   /** Of the handler of an endpoint, so that people find its log. Left out where there is no function. */
   readonly functionArnOf?: (endpoint: string) => Promise<string | undefined>;
 }
 
 /**
- * What engineers see of operations that are delivered durably, and mend them with: JSON over HTTP. A description has all
- * but the input and the callback's secrets. Whatever is wrong is answered as a Nexus failure, whose `message` says it.
+ * What engineers see of operations that are delivered durably, and mend them with. A description has all but the input and
+ * the callback's secrets.
  *
  * | | |
  * |---|---|
@@ -41,9 +38,8 @@ export interface OperationManagementDeps {
  * Each POST answers with the operation as it is then, and has no body. 404: there is no such operation. 409: it is in a
  * state in which nothing of the kind can be done, and its message says in which.
  */
-export interface OperationManagement {
-  /** The answer to a request of these; `undefined` for every path that is not below `/nexus/manage/operations`. */
-  answer(request: NexusHttpRequest, caller: Pick<Caller, 'principal'>): Promise<NexusHttpResponse | undefined>;
+export interface OperationManagement extends ManagementPart {
+  readonly name: 'operations';
 }
 
 /** What came of redriving a page of operations. */
@@ -55,17 +51,6 @@ export interface RedrivenPage {
   readonly next?: string;
 }
 
-/**
- * As of an endpoint's path, up to two segments may stand in front, none of them `nexus`: whom a policy lets call
- * `/nexus/endpoints/…` must not get here.
- */
-const PATH = /^(?:\/(?!nexus\/)[^/]+){0,2}?\/nexus\/manage\/operations(?:\/(.*))?$/s;
-
-/** Whether a path is one of the management API, with whatever stands in front. */
-export function isManagementPath(path: string): boolean {
-  return PATH.test(path);
-}
-
 const KNOWN_PATHS =
   'GET /nexus/manage/operations, …/count, …/{token}, …/{token}/result and ' +
   'POST …/{token}/cancel, …/{token}/retry, …/{token}/redrive, …/redrive';
@@ -74,7 +59,7 @@ const ACTIONS = ['cancel', 'retry', 'redrive'] as const;
 type Action = (typeof ACTIONS)[number];
 
 export function createOperationManagement(deps: OperationManagementDeps): OperationManagement {
-  const { store, operations, handWork, clock, mayManage, functionArnOf } = deps;
+  const { store, operations, handWork, clock, functionArnOf } = deps;
 
   async function list(query: string) {
     const { filter, ...page } = parseListQuery(query);
@@ -160,19 +145,7 @@ export function createOperationManagement(deps: OperationManagementDeps): Operat
     });
   }
 
-  return {
-    async answer(request, { principal }) {
-      const match = PATH.exec(request.path);
-      if (match === null) return undefined;
-      try {
-        if (!mayManage(principal)) throw mayNot(principal);
-        return json(await respond(request, match[1] ?? ''));
-      } catch (error) {
-        if (error instanceof HandlerError) return failureResponse(error.type, error.message, request);
-        throw error;
-      }
-    },
-  };
+  return { name: 'operations', respond };
 }
 
 function done(token: string, result: HandWorkResult): OperationSummary {
@@ -190,11 +163,6 @@ function failed(error: unknown): { readonly kind: 'failed'; readonly message: st
   return { kind: 'failed', message: error instanceof Error ? error.message : String(error) };
 }
 
-function mayNot(principal: string): HandlerError {
-  const message = `"${principal}" may not manage operations; whoever deploys the gateway can name it an administrator`;
-  return new HandlerError('UNAUTHORIZED', message, { stackTrace: '' });
-}
-
 function conflict(token: string, why: string): HandlerError {
   return new HandlerError('CONFLICT', `operation ${token} ${why}`, { stackTrace: '' });
 }
@@ -202,12 +170,4 @@ function conflict(token: string, why: string): HandlerError {
 function unknownToken(token: string): HandlerError {
   const message = `there is no operation ${quote(token)}; it may have been forgotten, or the token is a handler's own`;
   return new HandlerError('NOT_FOUND', message, { stackTrace: '' });
-}
-
-function json(value: unknown): NexusHttpResponse {
-  return {
-    status: 200,
-    headers: { 'content-type': 'application/json' },
-    body: new TextEncoder().encode(JSON.stringify(value)),
-  };
 }

@@ -2,6 +2,7 @@ import type { LambdaHttpResult, NexusInvocation } from '../handler/invocation.ts
 import type { ServiceContract } from '../nexus/message.ts';
 import type { AllowedCallback } from '../operations/callback-rules.ts';
 import type { QueueUrls } from '../operations/record.ts';
+import type { EndpointOverride, OverrideSpec } from './endpoint-override.ts';
 import type { EndpointSettings } from './settings.ts';
 
 /** Where an endpoint's requests go: as Temporal's own targets, a task queue in a namespace. */
@@ -49,6 +50,8 @@ export interface Endpoint extends EndpointSpec {
   /** Milliseconds since the epoch. */
   readonly createdAt: number;
   readonly lastModifiedAt: number;
+  /** What is set at run time over the spec, whose deploys leave it alone. `effectiveSettings` reads both. */
+  readonly override?: EndpointOverride;
 }
 
 /** Names that route. */
@@ -61,8 +64,18 @@ export interface EndpointRegistry {
   create(spec: EndpointSpec): Promise<Endpoint>;
   /** Fails with `EndpointVersionError` where `version` is not the stored one, `EndpointNotFoundError` where there is none. */
   update(spec: EndpointSpec, version: number): Promise<Endpoint>;
-  /** Fails as `update` does. */
+  /** Removes the endpoint with its override. Fails as `update` does. */
   delete(name: string, version: number): Promise<void>;
+  /**
+   * Sets what is set at run time, in place of all that was.
+   *
+   * Fails with `EndpointVersionError`, whose numbers are those of `fullVersion`, where spec or override are not those that
+   * were read any more; with `EndpointNotFoundError` where there is no such endpoint; with a TypeError where it cannot be
+   * set (`checkOverride`).
+   *
+   * @param read the endpoint that the override was made for
+   */
+  override(read: Endpoint, next: OverrideSpec): Promise<Endpoint>;
 }
 
 /** Runs a handler Lambda for one request and returns its answer. */

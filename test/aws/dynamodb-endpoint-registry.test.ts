@@ -6,7 +6,8 @@ import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import fc from 'fast-check';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { createDynamoEndpointRegistry } from '../../src/aws/dynamodb-endpoint-registry.ts';
-import { specKey, toAttribute, toEndpoint } from '../../src/aws/endpoint-item.ts';
+import { partKey, SPEC as SPEC_PART, toAttribute, toEndpoint } from '../../src/aws/endpoint-item.ts';
+import { EndpointNotFoundError } from '../../src/router/errors.ts';
 import type { EndpointSpec } from '../../src/router/ports.ts';
 import { ManualClock } from '../contract/endpoint-registry.contract.ts';
 
@@ -36,7 +37,7 @@ describe('an item', () => {
     fc.assert(
       fc.property(SPEC, fc.nat(), (spec, number) => {
         const counts = { version: { N: `${number}` }, createdAt: { N: '5' }, lastModifiedAt: { N: '6' } };
-        const item = { ...specKey(spec.name), spec: toAttribute(spec), ...counts };
+        const item = { ...partKey(spec.name, SPEC_PART), spec: toAttribute(spec), ...counts };
         expect(toEndpoint(item, 'T')).toEqual({ ...spec, version: number, createdAt: 5, lastModifiedAt: 6 });
       }),
     );
@@ -54,6 +55,7 @@ async function setUp(answer: () => object | undefined) {
   const server = createServer(async (request, response) => {
     requests.push((await json(request)) as object);
     const answered = answer();
+    if (answered !== undefined && '__type' in answered) response.statusCode = 400;
     if (answered !== undefined) response.end(JSON.stringify(answered));
   });
   server.listen(0, '127.0.0.1');
@@ -76,7 +78,7 @@ describe('a read', () => {
   function itemOf(name: string) {
     const spec = { name, target: { namespace: 'default', taskQueue: name }, services: [] };
     const counts = { version: { N: '1' }, createdAt: { N: '5' }, lastModifiedAt: { N: '6' } };
-    return { ...specKey(name), spec: toAttribute(spec), ...counts };
+    return { ...partKey(name, SPEC_PART), spec: toAttribute(spec), ...counts };
   }
 
   it('asks for what was written last, and sorts by name what comes in the order of a hash', async () => {
@@ -117,5 +119,43 @@ describe('a read that is given up', () => {
     const reason = new Error('too late');
     await expect(registry.get('shop', AbortSignal.abort(reason))).rejects.toBe(reason);
     expect(requests).toEqual([]);
+  });
+});
+
+describe('a write whose item a transaction of somebody else has just then', () => {
+  const spec = { name: 'shop', target: { namespace: 'default', taskQueue: 'shop' }, services: [] };
+  const shop = { ...spec, version: 1, createdAt: 5, lastModifiedAt: 5 };
+  const type = (name: string) => `com.amazonaws.dynamodb.v20120810#${name}`;
+  const conflict = { __type: type('TransactionConflictException'), message: 'ongoing' };
+  const canceled = (...codes: readonly string[]) => ({
+    __type: type('TransactionCanceledException'),
+    message: 'canceled',
+    CancellationReasons: codes.map((Code) => ({ Code })),
+  });
+
+  it('is made again', async () => {
+    const item = { ...partKey('shop', SPEC_PART), spec: toAttribute(spec), version: { N: '2' } };
+    const updated = { Attributes: { ...item, createdAt: { N: '5' }, lastModifiedAt: { N: '6' } } };
+    const answers = [conflict, conflict, updated, canceled('TransactionConflict', 'None'), {}, conflict, {}];
+    const { registry, requests } = await setUp(() => answers.shift());
+    expect(await registry.update(spec, 1)).toMatchObject({ version: 2 });
+    expect(requests).toHaveLength(3);
+    expect(await registry.override(shop, { settings: {} })).toEqual({
+      ...shop,
+      override: { settings: {}, version: 1 },
+    });
+    expect(requests).toHaveLength(5);
+    await registry.delete('shop', 1);
+    expect(requests).toHaveLength(7);
+  });
+
+  it('is not made again where a condition failed as well, nor for ever', async () => {
+    const failed = canceled('ConditionalCheckFailed', 'TransactionConflict');
+    const first = await setUp(() => failed);
+    await expect(first.registry.delete('shop', 1)).rejects.toThrow(EndpointNotFoundError);
+    expect(first.requests).toHaveLength(1);
+    const second = await setUp(() => conflict);
+    await expect(second.registry.update(spec, 1)).rejects.toThrow('ongoing');
+    expect(second.requests).toHaveLength(5);
   });
 });

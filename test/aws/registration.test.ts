@@ -1,7 +1,7 @@
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import type { EntryProperties, GateProperties } from '../../src/aws/contract.ts';
 import type { ReadContract } from '../../src/aws/contract-reader.ts';
-import { TableNotFoundError } from '../../src/aws/dynamodb-endpoint-registry.ts';
+import { TableNotFoundError } from '../../src/aws/endpoint-errors.ts';
 import { createRegistration, type RegistrationEvent } from '../../src/aws/registration.ts';
 import { createSqliteEndpointRegistry } from '../../src/local/sqlite-endpoint-registry.ts';
 import { openEphemeralStore } from '../../src/local/store.ts';
@@ -71,7 +71,8 @@ function setUp() {
       const table = tables.get(tableName);
       if (table !== undefined) return table;
       const missing = () => Promise.reject(new TableNotFoundError(tableName));
-      return { get: missing, list: missing, create: missing, update: missing, delete: missing };
+      const all = { get: missing, list: missing, create: missing, update: missing };
+      return { ...all, delete: missing, override: missing };
     },
     readContract(versionArn, signal) {
       reader.asked.push(versionArn);

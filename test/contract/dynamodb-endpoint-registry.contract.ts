@@ -7,7 +7,8 @@ import {
 } from '@aws-sdk/client-dynamodb';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { TABLE } from '../../src/aws/contract.ts';
-import { createDynamoEndpointRegistry, TableNotFoundError } from '../../src/aws/dynamodb-endpoint-registry.ts';
+import { createDynamoEndpointRegistry } from '../../src/aws/dynamodb-endpoint-registry.ts';
+import { TableNotFoundError } from '../../src/aws/endpoint-errors.ts';
 import type { EndpointSpec } from '../../src/router/ports.ts';
 import type { AwsVariables } from '../toolchain/aws-variables.ts';
 import { describeEndpointRegistry, ManualClock } from './endpoint-registry.contract.ts';
@@ -80,7 +81,8 @@ export function describeDynamoEndpointRegistry(name: string, start: () => Promis
 
     it('does not take the rest of an endpoint’s state for an endpoint', async () => {
       const { tableName, registry } = await setUp();
-      for (const sk of ['circuit', 'override']) await put(tableName, { pk: 'endpoint#shop', sk });
+      const override = { settings: { M: {} }, version: { N: '1' } };
+      for (const sk of ['circuit', 'override']) await put(tableName, { pk: 'endpoint#shop', sk }, override);
       expect(await registry.get('shop')).toBeUndefined();
       expect(await registry.list()).toEqual([]);
       await registry.create(spec);
@@ -139,6 +141,32 @@ export function describeDynamoEndpointRegistry(name: string, start: () => Promis
       await expect(registry.list()).rejects.toThrow(problem);
     });
 
+    it.each<[string, string, Record<string, AttributeValue>]>([
+      ['no version', 'REMOVE version', {}],
+      ['no settings', 'REMOVE settings', {}],
+      ['a setting without a value', 'REMOVE settings.burst.#value', {}],
+      ['a value that is no number', 'SET settings.burst.#value = :value', { ':value': { S: '5' } }],
+      ['a pause without an author', 'REMOVE paused.author', {}],
+      ['a pause that is none', 'SET paused = :value', { ':value': { BOOL: true } }],
+    ])('fails naming table and key where an override has %s', async (_, expression, values) => {
+      const { tableName, registry } = await setUp();
+      const shop = await registry.create({ ...spec, settings: { requestsPerSecond: 1 } });
+      const mark = { author: 'local', reason: 'r', at: 1 };
+      await registry.override(shop, { settings: { burst: { value: 2, ...mark } }, paused: mark });
+      await client.send(
+        new UpdateItemCommand({
+          TableName: tableName,
+          Key: { [TABLE.partitionKey]: { S: 'endpoint#shop' }, [TABLE.sortKey]: { S: 'override' } },
+          UpdateExpression: expression,
+          ...(expression.includes('#value') && { ExpressionAttributeNames: { '#value': 'value' } }),
+          ...(Object.keys(values).length > 0 && { ExpressionAttributeValues: values }),
+        }),
+      );
+      const problem = `the item pk = "endpoint#shop", sk = "override" of table ${tableName} is no override of an endpoint that`;
+      await expect(registry.get('shop')).rejects.toThrow(problem);
+      await expect(registry.list()).rejects.toThrow(problem);
+    });
+
     it('fails naming the table where there is none', async () => {
       const registry = createDynamoEndpointRegistry({ client, tableName: 'missing', clock: new ManualClock() });
       const attempts = [
@@ -147,6 +175,7 @@ export function describeDynamoEndpointRegistry(name: string, start: () => Promis
         () => registry.create(spec),
         () => registry.update(spec, 1),
         () => registry.delete('shop', 1),
+        () => registry.override({ ...spec, version: 1, createdAt: 0, lastModifiedAt: 0 }, { settings: {} }),
       ];
       for (const attempt of attempts) {
         const failure = attempt();

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { EndpointExistsError, EndpointNotFoundError, EndpointVersionError } from '../../src/router/errors.ts';
 import type { EndpointRegistry, EndpointSpec } from '../../src/router/ports.ts';
+import { describeEndpointOverrides } from './endpoint-overrides.contract.ts';
 
 /** A clock that stands where a test puts it. */
 export class ManualClock {
@@ -36,6 +37,8 @@ export function describeEndpointRegistry(
     const clock = new ManualClock();
     return { clock, registry: await open(clock) };
   }
+
+  describeEndpointOverrides(adapter, setUp);
 
   describe(`the endpoint registry on ${adapter}`, () => {
     it('returns what was created, as version 1', async () => {

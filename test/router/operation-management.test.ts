@@ -3,7 +3,8 @@ import { createHandWork } from '../../src/operations/hand-work.ts';
 import { createOperations } from '../../src/operations/operations.ts';
 import type { OperationRecord } from '../../src/operations/record.ts';
 import { leaseExpired, received } from '../../src/operations/transitions.ts';
-import { createOperationManagement, isManagementPath } from '../../src/router/operation-management.ts';
+import { createManagement, isManagementPath } from '../../src/router/management.ts';
+import { createOperationManagement } from '../../src/router/operation-management.ts';
 import { endedRecord, NOW, newRecord, tokenOf } from '../contract/operation-records.ts';
 import { recordedQueues } from '../operations/recorded-queues.ts';
 
@@ -28,7 +29,7 @@ async function setUp(...records: readonly OperationRecord[]) {
   const { deps, clock, sent } = recordedQueues();
   for (const record of records) await deps.store.create(record, NOW);
   const handWork = createHandWork(deps);
-  const management = createOperationManagement({
+  const part = createOperationManagement({
     store: deps.store,
     operations: createOperations(deps),
     handWork: {
@@ -36,9 +37,9 @@ async function setUp(...records: readonly OperationRecord[]) {
       redrive: (token) => (broken.has(token) ? Promise.reject(new Error('throttled')) : handWork.redrive(token)),
     },
     clock,
-    mayManage: (principal) => principal === 'local',
     functionArnOf: async (endpoint) => `arn:${endpoint}`,
   });
+  const management = createManagement({ mayManage: (principal) => principal === 'local', parts: [part] });
   const broken = new Set<string>();
   async function ask(method: string, path: string, { principal = 'local' } = {}) {
     const [pathname = '', query = ''] = path.split('?');
@@ -246,12 +247,13 @@ it.each([
   ['/nexus/manage/operations', true],
   ['/nexus/manage/operations/count', true],
   ['/prod/nexus/manage/operations', true],
-  ['/nexus/manage/operation', false],
-  ['/nexus/manage/operationsx', false],
+  ['/nexus/manage', true],
+  ['/nexus/manage/operation', true],
+  ['/nexus/manages', false],
   ['/nexus/endpoints/shop/services/nexus/manage/operations', false],
   ['/nexus/endpoints/nexus/manage/operations', false],
   ['/a/b/c/nexus/manage/operations', false],
-])('takes %s for one of its paths: %s', async (path, isOne) => {
+])('takes %s for a path of the management API: %s', async (path, isOne) => {
   const { management } = await setUp();
   const request = { method: 'GET', path, query: '', headers: {}, body: new Uint8Array() };
   expect((await management.answer(request, { principal: 'local' })) !== undefined).toBe(isOne);

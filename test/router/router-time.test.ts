@@ -83,7 +83,7 @@ it('gives up the second look before a denial in time, too', async () => {
   const { call, hanging } = setUp();
   expect(await call('1s', { principal: 'basic:bank' })).toEqual({ status: 403, afterMs: 0 });
   hanging.registry = true;
-  // The view is older than 30 s: half of the time for the first look, half of what is left for the second.
+  // The view is older than what serves without a look: half of the time for the first look, half of what is left for the second.
   expect(await call('1s', { principal: 'basic:bank' })).toMatchObject({ error: expect.any(String), afterMs: 750 });
 });
 

@@ -1,14 +1,13 @@
-import { EndpointExistsError, EndpointNotFoundError, EndpointVersionError } from '../router/errors.ts';
+import { EndpointExistsError, EndpointNotFoundError, EndpointVersionError } from './errors.ts';
 
 /** An entry is written by its deploy and, now and then, by a person: more changes than these in a row are neither's. */
 const MAX_ATTEMPTS = 5;
 
 /** Runs a read of an endpoint and the write that follows from it, again where somebody else wrote in between. */
-export async function untilUncontended(readAndWrite: () => Promise<unknown>): Promise<void> {
+export async function untilUncontended<T>(readAndWrite: () => Promise<T>): Promise<T> {
   for (let attempt = 1; ; attempt++) {
     try {
-      await readAndWrite();
-      return;
+      return await readAndWrite();
     } catch (error) {
       if (attempt === MAX_ATTEMPTS || !isContention(error)) throw error;
     }
