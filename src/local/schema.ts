@@ -36,6 +36,17 @@ const STEPS: readonly string[] = [
      WHERE completion_state IS NOT NULL;
    CREATE INDEX operation_due ON operation (due_at, token) WHERE due_at IS NOT NULL;
    CREATE INDEX operation_retained ON operation (retain_until)`,
+  `CREATE TABLE limit_tokens (
+     name    TEXT PRIMARY KEY,
+     next_us INTEGER NOT NULL -- microseconds since the epoch
+   ) STRICT, WITHOUT ROWID;
+   CREATE TABLE limit_slot (
+     part       TEXT NOT NULL,
+     slot       INTEGER NOT NULL,
+     holder     TEXT NOT NULL,
+     held_until INTEGER NOT NULL,
+     PRIMARY KEY (part, slot)
+   ) STRICT, WITHOUT ROWID`,
 ];
 
 /**

@@ -1,0 +1,31 @@
+import type { TokenRate } from './tokens.ts';
+
+/** Starts a second that are let through, and how many may come at once after a quiet time. */
+export interface RateLimit {
+  readonly perSecond: number;
+  readonly burst: number;
+}
+
+/** A limit as it is stored: in so many items, each with its share. */
+export interface StoredRate extends TokenRate {
+  readonly items: number;
+}
+
+/** A limit of so many starts a second; without a burst, as many as come in a second, one at least. */
+export function rateLimit(perSecond: number, burst = Math.max(1, Math.floor(perSecond))): RateLimit {
+  return { perSecond, burst };
+}
+
+/**
+ * What one item is for. DynamoDB writes an item a thousand times a second at most. Where the environments have more tokens
+ * than they use, each asks for a slice about twice a second; one environment of the router does some tens of starts in
+ * that time, so an item of this rate has some hundred writers.
+ */
+const STARTS_PER_ITEM = 2_000;
+
+/** The stored form of a limit. Shares are rounded down: together they are never more than the limit. */
+export function storedRate({ perSecond, burst }: RateLimit): StoredRate {
+  const items = Math.min(Math.ceil(perSecond / STARTS_PER_ITEM), burst);
+  const intervalUs = Math.ceil((1_000_000 * items) / perSecond);
+  return { items, intervalUs, lifeUs: (Math.floor(burst / items) - 1) * intervalUs };
+}
