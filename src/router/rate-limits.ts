@@ -21,11 +21,12 @@ export function rateLimit(perSecond: number, burst = Math.max(1, Math.floor(perS
  * than they use, each asks for a slice about twice a second; one environment of the router does some tens of starts in
  * that time, so an item of this rate has some hundred writers.
  */
-const STARTS_PER_ITEM = 2_000;
+const STARTS_PER_ITEM = 500;
+const LEAST_BURST = 10;
 
 /** The stored form of a limit. Shares are rounded down: together they are never more than the limit. */
 export function storedRate({ perSecond, burst }: RateLimit): StoredRate {
-  const items = Math.min(Math.ceil(perSecond / STARTS_PER_ITEM), burst);
+  const items = Math.max(1, Math.min(Math.ceil(perSecond / STARTS_PER_ITEM), Math.floor(burst / LEAST_BURST)));
   const intervalUs = Math.ceil((1_000_000 * items) / perSecond);
   return { items, intervalUs, lifeUs: (Math.floor(burst / items) - 1) * intervalUs };
 }

@@ -27,12 +27,12 @@ const AHEAD_US = 500_000;
 const FIRST_DELAY_US = 250_000;
 
 /** Refused again and again, it waits up to this long: as long it does not learn that there are tokens again. */
-const LONGEST_DELAY_US = 1_000_000;
+const LONGEST_DELAY_US = 2_000_000;
 
 /** Makes one that has no tokens. `random` returns numbers from 0 up to 1. */
 export function createTokenLease(rate: TokenRate, random: () => number): TokenLease {
   const { intervalUs, lifeUs } = rate;
-  const aheadUs = Math.min(AHEAD_US, Math.floor(lifeUs / 2));
+  const aheadUs = Math.min(AHEAD_US, Math.floor((lifeUs * 3) / 4));
   let slice = { firstUs: 0, count: 0 };
   let returned: number[] = [];
   let seenUs: number | undefined;
@@ -53,9 +53,11 @@ export function createTokenLease(rate: TokenRate, random: () => number): TokenLe
   /** How many to ask for: what comes in the time that they are taken for, growing step by step. */
   function wanted(nowUs: number, waiting: number): { count: number; overUs: number } {
     const elapsedUs = Math.max(1, nowUs - (askedUs ?? Number.NEGATIVE_INFINITY));
-    const expected = Math.floor((arrivals * aheadUs) / elapsedUs);
+    const expected = (arrivals * aheadUs) / elapsedUs;
+    // By chance it will be fewer; what is not used is lost to the others.
+    const likely = Math.floor(expected - Math.sqrt(expected));
     const most = Math.max(1, Math.floor(Math.min(SLICE_US, lifeUs) / intervalUs));
-    const count = Math.max(1, Math.min(Math.max(waiting + 1, Math.min(expected, 2 * lastCount + 1)), most));
+    const count = Math.max(1, Math.min(Math.max(waiting + 1, Math.min(likely, 2 * lastCount + 1)), most));
     return {
       count,
       overUs: count === 1 ? 0 : Math.min(aheadUs, Math.ceil((count * elapsedUs) / Math.max(1, arrivals))),

@@ -45,7 +45,12 @@ describe.each<[keyof EndpointSettings, number, number, 'whole numbers' | 'number
   ['retryAttempts', 1, 1_000_000, 'whole numbers'],
   ['poisonAttempts', 1, 1_000, 'whole numbers'],
 ])('%s', (name, min, max, kind) => {
-  const beside: EndpointSettings = { requestsPerSecond: 1, requestsPerSecondPerCaller: 1, retryInitialMs: 100, retryMaxMs: 24 * HOUR_MS };
+  const beside: EndpointSettings = {
+    requestsPerSecond: 1,
+    requestsPerSecondPerCaller: 1,
+    retryInitialMs: 100,
+    retryMaxMs: 24 * HOUR_MS,
+  };
   const problems = (value: number) => settingsProblems({ ...beside, [name]: value });
 
   it(`takes ${kind} from ${min} to ${max}, both of them`, () => {
