@@ -32,6 +32,14 @@ const LONGEST_PAUSE_MS = 1_000;
 
 const HEADROOM_EVERY_MS = 1_000;
 
+/** One start that looks for a slot. */
+interface Search {
+  readonly name: string;
+  readonly concurrency: number;
+  /** The last one that it asked for. */
+  tried?: SlotLease;
+}
+
 interface Kept {
   refusals: number;
   pausedUntil: number;
@@ -53,24 +61,22 @@ export function createConcurrencyGate(deps: ConcurrencyGateDeps): Gate {
     return kept;
   }
 
-  async function takeSlot(name: string, concurrency: number, signal: AbortSignal): Promise<SlotLease | undefined> {
-    const parts = partsToTry(`${name}#slots`, concurrency, random());
+  async function takeSlot(search: Search, signal: AbortSignal): Promise<SlotLease | undefined> {
+    const parts = partsToTry(`${search.name}#slots`, search.concurrency, random());
     for (const part of parts) {
-      const lease = await takeSlotOf(part, { name, concurrency }, signal);
+      const lease = await takeSlotOf(part, search, signal);
       if (lease !== undefined) return lease;
     }
     return undefined;
   }
 
-  async function takeSlotOf(
-    part: SlotPart,
-    { name, concurrency }: { name: string; concurrency: number },
-    signal: AbortSignal,
-  ): Promise<SlotLease | undefined> {
+  async function takeSlotOf(part: SlotPart, search: Search, signal: AbortSignal): Promise<SlotLease | undefined> {
+    const { name, concurrency } = search;
     const free = freeSlots(part, await store.heldSlots(part.part, clock.now(), signal), random());
-    tellHeadroom(name, concurrency, free.length / (part.end - part.first));
+    tellHeadroom(name, concurrency, Math.max(0, free.length - 1) / (part.end - part.first));
     for (const slot of free.slice(0, MAX_TRIES)) {
       const lease = { part: part.part, slot, holder: newHolder() };
+      search.tried = lease;
       const now = clock.now();
       if (await store.takeSlot(lease, { now, until: now + leaseMs }, signal)) return lease;
     }
@@ -113,8 +119,10 @@ export function createConcurrencyGate(deps: ConcurrencyGateDeps): Gate {
       const pauseMs = kept.pausedUntil - clock.now();
       // A clock that was set back must not keep it closed.
       if (pauseMs > 0 && pauseMs <= LONGEST_PAUSE_MS) return refusal(name, concurrency, pauseMs);
-      const answered = await reach.call((signal) => takeSlot(name, concurrency, signal));
-      if (answered === undefined) return FREE;
+      const search: Search = { name, concurrency };
+      const answered = await reach.call((signal) => takeSlot(search, signal));
+      // A slot whose answer did not come in time may have been taken.
+      if (answered === undefined) return search.tried ? admittedWith(search.tried) : FREE;
       if (answered.value !== undefined) {
         kept.refusals = 0;
         return admittedWith(answered.value);

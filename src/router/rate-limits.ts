@@ -17,11 +17,13 @@ export function rateLimit(perSecond: number, burst = Math.max(1, Math.floor(perS
 }
 
 /**
- * What one item is for. DynamoDB writes an item a thousand times a second at most. Where the environments have more tokens
- * than they use, each asks for a slice about twice a second; one environment of the router does some tens of starts in
- * that time, so an item of this rate has some hundred writers.
+ * What one item is for. DynamoDB writes an item a thousand times a second at most; where each start asks for itself, as in
+ * many environments that have few starts each, an item of this rate is written as often as it lets through, and about as
+ * often in vain.
  */
 const STARTS_PER_ITEM = 500;
+
+/** The burst is shared among the items as well: one with less of it would refuse what another one has. */
 const LEAST_BURST = 10;
 
 /** The stored form of a limit. Shares are rounded down: together they are never more than the limit. */
