@@ -66,8 +66,12 @@ export interface EndpointOptions {
 export interface EndpointProps extends EndpointOptions {
   /** Starts a second that are let through, over all callers. @default - no limit */
   readonly requestsPerSecond?: number;
-  /** Starts that may come at once after a quiet time. @default - as many as `requestsPerSecond` */
+  /** Starts that may come at once after a quiet time. @default - as many as `requestsPerSecond`, one at least */
   readonly burst?: number;
+  /** Starts a second of any one caller, besides the limit over all. @default - no limit */
+  readonly requestsPerSecondPerCaller?: number;
+  /** Starts of one caller that may come at once. @default - as many as `requestsPerSecondPerCaller`, one at least */
+  readonly burstPerCaller?: number;
   /** Operations that run at the same time. @default - what Lambda gives the function */
   readonly concurrency?: number;
   /** Consecutive failures that open the circuit. @default 5, as Temporal's own breaker */
@@ -342,10 +346,13 @@ export function registerEndpoint(
 }
 
 function settingsOf(props: EndpointProps): EndpointSettings {
-  const { requestsPerSecond, burst, concurrency, circuitFailures, retryAttempts, poisonAttempts } = props;
+  const { requestsPerSecond, burst, requestsPerSecondPerCaller, burstPerCaller } = props;
+  const { concurrency, circuitFailures, retryAttempts, poisonAttempts } = props;
   const settings = {
     requestsPerSecond,
     burst,
+    requestsPerSecondPerCaller,
+    burstPerCaller,
     concurrency,
     circuitFailures,
     circuitOpenMs: props.circuitOpenTime?.toMilliseconds(),

@@ -22,6 +22,9 @@ export const ENV = {
 /** Names of the table's key attributes. */
 export const TABLE = { partitionKey: 'pk', sortKey: 'sk', timeToLive: 'expiresAt' } as const;
 
+/** With this begin partition keys of what the router itself writes into that table: what is taken of limits. */
+export const LIMIT_KEY_PREFIX = 'limit#';
+
 /**
  * The table of operations: its key and its two indexes, each with the attributes that it projects besides keys. `N` is a
  * number, `S` a text. `src/aws/operation-item.ts` says what each is for.

@@ -38,6 +38,17 @@ const STEPS: readonly string[] = [
    CREATE INDEX operation_retained ON operation (retain_until)`,
   // JSON: EndpointOverride. An update of the endpoint leaves it alone.
   'ALTER TABLE endpoint ADD COLUMN override TEXT',
+  `CREATE TABLE limit_tokens (
+     name    TEXT PRIMARY KEY,
+     next_us INTEGER NOT NULL -- microseconds since the epoch
+   ) STRICT, WITHOUT ROWID;
+   CREATE TABLE limit_slot (
+     part       TEXT NOT NULL,
+     slot       INTEGER NOT NULL,
+     holder     TEXT NOT NULL,
+     held_until INTEGER NOT NULL,
+     PRIMARY KEY (part, slot)
+   ) STRICT, WITHOUT ROWID`,
 ];
 
 /**

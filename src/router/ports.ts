@@ -4,6 +4,7 @@ import type { AllowedCallback } from '../operations/callback-rules.ts';
 import type { QueueUrls } from '../operations/record.ts';
 import type { EndpointOverride, OverrideSpec } from './endpoint-override.ts';
 import type { EndpointSettings } from './settings.ts';
+import type { TokenAnswer, TokenAsk } from './tokens.ts';
 
 /** Where an endpoint's requests go: as Temporal's own targets, a task queue in a namespace. */
 export interface Target {
@@ -76,6 +77,38 @@ export interface EndpointRegistry {
    * @param read the endpoint that the override was made for
    */
   override(read: Endpoint, next: OverrideSpec): Promise<Endpoint>;
+}
+
+/** A slot of a concurrency limit, and who wants it or has it. */
+export interface SlotLease {
+  /** Names the limit and the part of its slots that this one belongs to. */
+  readonly part: string;
+  /** From 0 on. */
+  readonly slot: number;
+  /** Random: no two leases have the same. */
+  readonly holder: string;
+}
+
+/**
+ * Keeps what all environments together have of the limits. Each call gives up, and rejects, when its signal fires; what
+ * it asked for may be done all the same.
+ */
+export interface LimitStore {
+  /**
+   * Takes tokens of a rate limit as `takeTokens` of tokens.ts does, all of them or none, by one write. A repetition whose
+   * first answer was lost takes tokens again, and never gives one out twice.
+   */
+  takeTokens(limit: string, ask: TokenAsk, signal?: AbortSignal): Promise<TokenAnswer>;
+  /** The slots that somebody has at this time, in milliseconds since the epoch. Reads what was written last. */
+  heldSlots(part: string, now: number, signal?: AbortSignal): Promise<ReadonlySet<number>>;
+  /** Takes a slot until a time, where nobody has it or has it no longer; true for a repetition, too. */
+  takeSlot(
+    lease: SlotLease,
+    times: { readonly now: number; readonly until: number },
+    signal?: AbortSignal,
+  ): Promise<boolean>;
+  /** Lets a slot go, where this holder has it. */
+  freeSlot(lease: SlotLease, signal?: AbortSignal): Promise<void>;
 }
 
 /** Runs a handler Lambda for one request and returns its answer. */

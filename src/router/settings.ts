@@ -7,6 +7,10 @@ export interface EndpointSettings {
   readonly requestsPerSecond?: number;
   /** Starts that may come at once after a quiet time. */
   readonly burst?: number;
+  /** Starts a second of any one caller. */
+  readonly requestsPerSecondPerCaller?: number;
+  /** Starts of one caller that may come at once after a quiet time. */
+  readonly burstPerCaller?: number;
   /** Operations that run at the same time. */
   readonly concurrency?: number;
   /** Consecutive failures that open the circuit. */
@@ -38,6 +42,8 @@ const HOUR_MS = 3_600_000;
 export const SETTINGS: Readonly<Record<keyof EndpointSettings, Setting>> = {
   requestsPerSecond: { min: 0.01, max: 100_000, whole: false, unit: 'starts a second' },
   burst: { min: 1, max: 100_000, whole: true, unit: 'starts' },
+  requestsPerSecondPerCaller: { min: 0.01, max: 100_000, whole: false, unit: 'starts a second of one caller' },
+  burstPerCaller: { min: 1, max: 100_000, whole: true, unit: 'starts of one caller' },
   // Lambda's own ceiling for what an account can be raised to is in the tens of thousands.
   concurrency: { min: 1, max: 100_000, whole: true, unit: 'operations at a time' },
   // Temporal's own circuit breaker opens after more than five, and after a minute lets one request through.
@@ -49,6 +55,12 @@ export const SETTINGS: Readonly<Record<keyof EndpointSettings, Setting>> = {
   retryAttempts: { min: 1, max: 1_000_000, whole: true, unit: 'attempts' },
   poisonAttempts: { min: 1, max: 1_000, whole: true, default: 5, unit: 'attempts that crashed' },
 };
+
+/** Each burst, and the rate that it belongs to. */
+const BURSTS = [
+  ['burst', 'requestsPerSecond'],
+  ['burstPerCaller', 'requestsPerSecondPerCaller'],
+] as const;
 
 /** What is wrong with settings, one line each; none where they can be stored. */
 export function settingsProblems(settings: EndpointSettings): string[] {
@@ -64,10 +76,12 @@ export function settingsProblems(settings: EndpointSettings): string[] {
       );
     }
   }
-  const { burst, requestsPerSecond, retryInitialMs, retryMaxMs } = settings;
-  if (burst !== undefined && requestsPerSecond === undefined) {
-    problems.push('burst is set without requestsPerSecond, which it belongs to; set both or none');
+  for (const [burst, rate] of BURSTS) {
+    if (settings[burst] !== undefined && settings[rate] === undefined) {
+      problems.push(`${burst} is set without ${rate}, which it belongs to; set both or none`);
+    }
   }
+  const { retryInitialMs, retryMaxMs } = settings;
   const [initialMs, maxMs] = [
     retryInitialMs ?? SETTINGS.retryInitialMs.default ?? 0,
     retryMaxMs ?? SETTINGS.retryMaxMs.default ?? 0,

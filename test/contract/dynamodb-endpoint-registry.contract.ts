@@ -1,10 +1,4 @@
-import {
-  type AttributeValue,
-  CreateTableCommand,
-  DynamoDBClient,
-  PutItemCommand,
-  UpdateItemCommand,
-} from '@aws-sdk/client-dynamodb';
+import { type AttributeValue, DynamoDBClient, PutItemCommand, UpdateItemCommand } from '@aws-sdk/client-dynamodb';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { TABLE } from '../../src/aws/contract.ts';
 import { createDynamoEndpointRegistry } from '../../src/aws/dynamodb-endpoint-registry.ts';
@@ -12,6 +6,7 @@ import { TableNotFoundError } from '../../src/aws/endpoint-errors.ts';
 import type { EndpointSpec } from '../../src/router/ports.ts';
 import type { AwsVariables } from '../toolchain/aws-variables.ts';
 import { describeEndpointRegistry, ManualClock } from './endpoint-registry.contract.ts';
+import { createEndpointsTable } from './endpoints-table.ts';
 
 /** A server that speaks DynamoDB. */
 interface Emulator {
@@ -39,37 +34,15 @@ export function describeDynamoEndpointRegistry(name: string, start: () => Promis
     await emulator?.stop();
   });
 
-  let tables = 0;
-
-  async function createTable(): Promise<string> {
-    const tableName = `endpoints-${++tables}`;
-    const { partitionKey, sortKey } = TABLE;
-    await client.send(
-      new CreateTableCommand({
-        TableName: tableName,
-        BillingMode: 'PAY_PER_REQUEST',
-        KeySchema: [
-          { AttributeName: partitionKey, KeyType: 'HASH' },
-          { AttributeName: sortKey, KeyType: 'RANGE' },
-        ],
-        AttributeDefinitions: [
-          { AttributeName: partitionKey, AttributeType: 'S' },
-          { AttributeName: sortKey, AttributeType: 'S' },
-        ],
-      }),
-    );
-    return tableName;
-  }
-
   describeEndpointRegistry(name, async (clock) =>
-    createDynamoEndpointRegistry({ client, tableName: await createTable(), clock }),
+    createDynamoEndpointRegistry({ client, tableName: await createEndpointsTable(client), clock }),
   );
 
   describe(`the endpoint registry on ${name}, by itself,`, () => {
     const spec: EndpointSpec = { name: 'shop', target: { namespace: 'default', taskQueue: 'shop' }, services: [] };
 
     async function setUp() {
-      const tableName = await createTable();
+      const tableName = await createEndpointsTable(client);
       return { tableName, registry: createDynamoEndpointRegistry({ client, tableName, clock: new ManualClock() }) };
     }
 

@@ -6,7 +6,7 @@ const NAMES = Object.keys(SETTINGS) as (keyof EndpointSettings)[];
 
 /** The problems of one setting, with those that it needs beside it. */
 function problemsOf(name: string, value: unknown): string[] {
-  return settingsProblems({ ...(name === 'burst' && { requestsPerSecond: 1 }), [name]: value });
+  return settingsProblems({ requestsPerSecond: 1, requestsPerSecondPerCaller: 1, [name]: value });
 }
 
 it('has nothing against no settings, nor against members that are undefined', () => {
@@ -18,6 +18,8 @@ it("has Temporal's own numbers as the defaults of circuit and retries, and no li
   expect(Object.fromEntries(NAMES.map((name) => [name, SETTINGS[name].default]))).toEqual({
     requestsPerSecond: undefined,
     burst: undefined,
+    requestsPerSecondPerCaller: undefined,
+    burstPerCaller: undefined,
     concurrency: undefined,
     circuitFailures: 5,
     circuitOpenMs: 60_000,
@@ -33,6 +35,8 @@ const HOUR_MS = 3_600_000;
 describe.each<[keyof EndpointSettings, number, number, 'whole numbers' | 'numbers']>([
   ['requestsPerSecond', 0.01, 100_000, 'numbers'],
   ['burst', 1, 100_000, 'whole numbers'],
+  ['requestsPerSecondPerCaller', 0.01, 100_000, 'numbers'],
+  ['burstPerCaller', 1, 100_000, 'whole numbers'],
   ['concurrency', 1, 100_000, 'whole numbers'],
   ['circuitFailures', 1, 1_000, 'whole numbers'],
   ['circuitOpenMs', 1_000, HOUR_MS, 'whole numbers'],
@@ -41,7 +45,12 @@ describe.each<[keyof EndpointSettings, number, number, 'whole numbers' | 'number
   ['retryAttempts', 1, 1_000_000, 'whole numbers'],
   ['poisonAttempts', 1, 1_000, 'whole numbers'],
 ])('%s', (name, min, max, kind) => {
-  const beside: EndpointSettings = { requestsPerSecond: 1, retryInitialMs: 100, retryMaxMs: 24 * HOUR_MS };
+  const beside: EndpointSettings = {
+    requestsPerSecond: 1,
+    requestsPerSecondPerCaller: 1,
+    retryInitialMs: 100,
+    retryMaxMs: 24 * HOUR_MS,
+  };
   const problems = (value: number) => settingsProblems({ ...beside, [name]: value });
 
   it(`takes ${kind} from ${min} to ${max}, both of them`, () => {
@@ -77,9 +86,13 @@ it.each(['circuitFailure', 'toString', '__proto__', ''])('knows no setting %j, a
   expect(settingsProblems(settings)).toEqual([`there is no setting "${name}"; there is ${NAMES.join(', ')}`]);
 });
 
-it('takes burst only with the rate that it belongs to', () => {
-  expect(settingsProblems({ burst: 5 })).toEqual([expect.stringContaining('burst is set without requestsPerSecond')]);
-  expect(settingsProblems({ burst: 5, requestsPerSecond: 1 })).toEqual([]);
+it.each([
+  ['burst', 'requestsPerSecond'],
+  ['burstPerCaller', 'requestsPerSecondPerCaller'],
+])('takes %s only with %s, which it belongs to', (burst, rate) => {
+  const problem = `${burst} is set without ${rate}, which it belongs to; set both or none`;
+  expect(settingsProblems({ [burst]: 5 })).toEqual([problem]);
+  expect(settingsProblems({ [burst]: 5, [rate]: 1 })).toEqual([]);
 });
 
 it.each<[EndpointSettings, string[]]>([
