@@ -36,6 +36,15 @@ const STEPS: readonly string[] = [
      WHERE completion_state IS NOT NULL;
    CREATE INDEX operation_due ON operation (due_at, token) WHERE due_at IS NOT NULL;
    CREATE INDEX operation_retained ON operation (retain_until)`,
+  // Answers to starts that may be repeated.
+  `CREATE TABLE answer (
+     key         TEXT PRIMARY KEY,
+     status      TEXT NOT NULL, -- INPROGRESS, COMPLETED
+     lease_until REAL, -- milliseconds since the epoch, of what is in progress
+     expires_at  INTEGER NOT NULL, -- seconds since the epoch
+     answer      TEXT -- JSON: a NexusHttpResponse with its body in base64, once it is complete
+   ) STRICT, WITHOUT ROWID;
+   CREATE INDEX answer_expires ON answer (expires_at)`,
 ];
 
 /**

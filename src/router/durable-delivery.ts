@@ -1,7 +1,7 @@
 import { HandlerError } from 'nexus-rpc';
 import { HEADER } from '../nexus/headers.ts';
 import type { NexusHttpRequest, NexusHttpResponse } from '../nexus/message.ts';
-import { type CancelRequest, parseRequest, type StartRequest } from '../nexus/request.ts';
+import type { CancelRequest, StartRequest } from '../nexus/request.ts';
 import { formatCancelResponse, formatStartResponse } from '../nexus/response.ts';
 import { acceptStart } from '../operations/accept-start.ts';
 import { type CallbackPolicy, checkCallback } from '../operations/callback-rules.ts';
@@ -12,6 +12,7 @@ import type { OperationStore } from '../operations/ports.ts';
 import type { StoredCallback } from '../operations/record.ts';
 import { DEFAULT_RETRY_POLICY, type RetryPolicy } from '../operations/retry-policy.ts';
 import type { Caller } from './caller.ts';
+import { parseBelow } from './parse-below.ts';
 import type { Clock, Endpoint } from './ports.ts';
 import { SETTINGS } from './settings.ts';
 
@@ -73,7 +74,7 @@ export function createDurableDelivery({ operations, store, clock, callbacksOf }:
 
   return {
     async answer(endpoint, request, caller) {
-      const parsed = parse(endpoint, request, caller);
+      const parsed = parseBelow(endpoint, request, caller);
       if (parsed === undefined) return undefined;
       if (parsed.kind === 'cancel') {
         return parseToken(parsed.token) === undefined ? undefined : cancel(endpoint, caller, parsed);
@@ -81,23 +82,6 @@ export function createDurableDelivery({ operations, store, clock, callbacksOf }:
       return isQueued(endpoint, parsed) ? start(endpoint, request, caller, parsed) : undefined;
     },
   };
-}
-
-/** What the handler's own parser would make of it; what that refuses is left to it, since it says why. */
-function parse(
-  endpoint: Endpoint,
-  request: NexusHttpRequest,
-  { gateway }: Caller,
-): StartRequest | CancelRequest | undefined {
-  const ways = gateway === undefined ? [undefined] : [{ decodedPath: endpoint.services }, undefined];
-  for (const options of ways) {
-    try {
-      return parseRequest(request, options);
-    } catch (error) {
-      if (!(error instanceof HandlerError)) throw error;
-    }
-  }
-  return undefined;
 }
 
 function isQueued({ queued = [] }: Endpoint, { service, operation }: StartRequest | CancelRequest): boolean {
