@@ -21,6 +21,20 @@ export const ENV = {
   temporalSecret: 'NEXUS_TEMPORAL_SECRET_ARN',
 } as const;
 
+/** What flow control measures, in CloudWatch. docs/monitoring.md says what each metric is for. */
+export const FLOW_METRICS = {
+  namespace: 'NexusLambda',
+  dimensions: { gateway: 'Gateway', endpoint: 'Endpoint', status: 'Status', reason: 'Reason' },
+  names: {
+    circuit: 'CircuitTransitions',
+    refused: 'RequestsRefused',
+    absorbed: 'RequestsAbsorbed',
+    promoted: 'OperationsPromoted',
+    rateHeadroom: 'RateHeadroom',
+    concurrencyHeadroom: 'ConcurrencyHeadroom',
+  },
+} as const;
+
 /** Names of the table's key attributes. */
 export const TABLE = { partitionKey: 'pk', sortKey: 'sk', timeToLive: 'expiresAt' } as const;
 
