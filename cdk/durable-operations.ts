@@ -18,12 +18,14 @@ import { ENV, OPERATIONS } from '../src/aws/contract.ts';
 import type { AllowedCallback } from '../src/operations/callback-rules.ts';
 import { functionCode } from './function-assets.ts';
 import { createLogGroup, createLoggingRole, DEFAULT_LOG_RETENTION, type NetworkProps } from './function-role.ts';
+import type { Monitoring } from './monitoring.ts';
 import type { NexusFunction } from './nexus-function.ts';
 import type { TaskQueue } from './task-queue.ts';
 
 export interface DurableOperationsProps extends NetworkProps {
   readonly endpointsTable: TableV2;
   readonly router: LambdaFunction;
+  readonly monitoring: Monitoring;
   readonly logRetention?: RetentionDays;
   readonly removalPolicy?: RemovalPolicy;
 }
@@ -45,6 +47,7 @@ export class DurableOperations extends Construct {
   readonly function: LambdaFunction;
   /** What accepts operations. */
   readonly router: LambdaFunction;
+  private readonly monitoring: Monitoring;
   private readonly served = new Set<TaskQueue>();
 
   constructor(scope: Construct, id: string, props: DurableOperationsProps) {
@@ -52,6 +55,7 @@ export class DurableOperations extends Construct {
     const {
       endpointsTable,
       router,
+      monitoring,
       logRetention = DEFAULT_LOG_RETENTION,
       removalPolicy = RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE,
       vpc,
@@ -59,6 +63,7 @@ export class DurableOperations extends Construct {
       securityGroups,
     } = props;
     this.router = router;
+    this.monitoring = monitoring;
     this.table = new TableV2(this, 'Table', {
       partitionKey: attribute(OPERATIONS.partitionKey),
       timeToLiveAttribute: OPERATIONS.timeToLive,
@@ -81,10 +86,11 @@ export class DurableOperations extends Construct {
       retentionPeriod: Duration.days(14),
       removalPolicy,
     };
+    const undeliverable = new Queue(this, 'UndeliverableCompletions', queueProps);
     this.completionQueue = new Queue(this, 'Completions', {
       ...queueProps,
       visibilityTimeout: Duration.seconds(TIMEOUT.toSeconds() * 6),
-      deadLetterQueue: { queue: new Queue(this, 'UndeliverableCompletions', queueProps), maxReceiveCount: 1_000 },
+      deadLetterQueue: { queue: undeliverable, maxReceiveCount: 1_000 },
     });
 
     const logGroup = createLogGroup(this, 'Log', logRetention);
@@ -126,6 +132,12 @@ export class DurableOperations extends Construct {
       targets: [new LambdaTarget(this.function)],
     });
 
+    monitoring.watchCompletions({
+      queue: this.completionQueue,
+      deadLetterQueue: undeliverable,
+      function: this.function,
+    });
+
     const routerRole = router.role as IRole;
     router.addEnvironment(ENV.operationsTable, this.table.tableName);
     allow(routerRole, ['dynamodb:PutItem', 'dynamodb:GetItem', 'dynamodb:UpdateItem'], [this.table.tableArn]);
@@ -144,6 +156,7 @@ export class DurableOperations extends Construct {
   serve(taskQueue: TaskQueue, handler: NexusFunction): void {
     if (this.served.has(taskQueue)) return;
     this.served.add(taskQueue);
+    this.monitoring.watchTaskQueue(taskQueue);
     const ours = this.function.role as IRole;
     taskQueue.grantWake(this.router.role as IRole);
     taskQueue.grantWake(ours);

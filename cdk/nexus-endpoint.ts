@@ -17,6 +17,8 @@ import { parseAllowedCallbacks } from '../src/operations/allowed-callbacks.ts';
 import type { AllowedCallback } from '../src/operations/callback-rules.ts';
 import { ENDPOINT_NAME_RULE, isEndpointName } from '../src/router/endpoint-spec.ts';
 import { type EndpointSettings, settingsProblems } from '../src/router/settings.ts';
+import { addCircuitAlarm } from './circuit-alarm.ts';
+import type { Deduplication } from './deduplication.ts';
 import type { DurableOperations } from './durable-operations.ts';
 import { NexusCaller } from './nexus-caller.ts';
 import { NexusFunction } from './nexus-function.ts';
@@ -27,6 +29,10 @@ import { TaskQueue } from './task-queue.ts';
 export interface INexusGateway {
   /** What keeps and completes operations that are delivered through queues; only a gateway of the same app has it. */
   readonly durableOperations?: DurableOperations;
+  /** What remembers answers to repeated starts; only a gateway of the same app has it. */
+  readonly deduplication?: Deduplication;
+  /** Whether endpoints get an alarm on their circuit. @default true */
+  readonly alarms?: boolean;
   /** Base of all URLs, without a slash at its end. */
   readonly url: string;
   readonly apiId: string;
@@ -114,6 +120,13 @@ export interface EndpointProps extends EndpointOptions {
    * @default - nowhere: callers have to poll
    */
   readonly allowedCallbacks?: readonly AllowedCallback[];
+  /**
+   * Answers a direct start that is repeated (the same caller, operation and `Nexus-Request-Id`) with the answer of the
+   * first one, in place of running the handler again. Two writes of DynamoDB for each start.
+   *
+   * @default false
+   */
+  readonly deduplicate?: boolean;
   /** What becomes of the queues when the endpoint goes. @default - kept, but for those of a first deploy that fails: they hold accepted work */
   readonly removalPolicy?: RemovalPolicy;
 }
@@ -151,8 +164,15 @@ export class NexusEndpoint extends Construct {
     const handler = handlerOf(props.handler);
     const invoke = this.letRouterInvoke(gateway.routerRole, handler.functionArn);
     this.taskQueue = this.ownTaskQueue(props);
-    const entry = registerEndpoint(this, props, settingsOf(props), this.queueProperties(props));
+    const deduplication = deduplicationOf(props);
+    const entry = registerEndpoint(this, props, settingsOf(props), {
+      ...this.queueProperties(props),
+      ...(deduplication && { deduplicate: 'true' as const }),
+    });
     entry.node.addDependency(invoke);
+    if (deduplication) entry.node.addDependency(deduplication);
+    if (gateway.alarms ?? true)
+      addCircuitAlarm(this, { endpoint: name, gateway, circuitOpenTime: props.circuitOpenTime });
     // Once the entry says that operations are queued, they are: whatever takes them must be there.
     if (takesFromQueue(props)) {
       const { durableOperations: durable } = gateway;
@@ -161,7 +181,7 @@ export class NexusEndpoint extends Construct {
   }
 
   /** Wires the queue of an endpoint that queues operations, and says to the registry what the router has to know of it. */
-  private queueProperties(props: NexusEndpointProps): QueueProperties {
+  private queueProperties(props: NexusEndpointProps): DeliveryProperties {
     const { gateway, name, handler, queuedOperations, absorbFailures, allowedCallbacks, concurrency } = props;
     if (!takesFromQueue(props)) return {};
     const durable = gateway.durableOperations;
@@ -234,12 +254,23 @@ export class NexusEndpoint extends Construct {
   }
 }
 
-/** Of an endpoint that queues operations; of any other, none. */
-type QueueProperties = Pick<EntryProperties, 'queued' | 'absorbFailures' | 'queues' | 'allowedCallbacks'>;
+/** What an endpoint's entry says of what else it uses: queues, and the table of answers. */
+type DeliveryProperties = Pick<
+  EntryProperties,
+  'queued' | 'absorbFailures' | 'queues' | 'allowedCallbacks' | 'deduplicate'
+>;
 
 /** Whether some of an endpoint's operations may reach its handler through the queue. */
 function takesFromQueue({ queuedOperations, absorbFailures, absorbOverload }: EndpointProps): boolean {
   return absorbOverload === true || [queuedOperations, absorbFailures].some((names) => names?.length);
+}
+
+function deduplicationOf({ gateway, name, deduplicate }: NexusEndpointProps): Deduplication | undefined {
+  if (!deduplicate) return undefined;
+  if (gateway.deduplication !== undefined) return gateway.deduplication;
+  throw new Error(
+    `endpoint "${name}" deduplicates starts, which takes a gateway of the same app: hand over the NexusGateway itself`,
+  );
 }
 
 /** The handler as the registry and the contract know it. */
@@ -297,7 +328,7 @@ export function registerEndpoint(
   scope: Construct,
   props: EndpointOptions & Pick<NexusEndpointProps, 'gateway' | 'name'>,
   settings: EndpointSettings,
-  queueProperties: QueueProperties = {},
+  deliveryProperties: DeliveryProperties = {},
 ): CustomResource {
   const { gateway, name, namespace = 'default', taskQueue, description, allowBreakingChange = false } = props;
   const handler = handlerOf(props.handler);
@@ -325,7 +356,7 @@ export function registerEndpoint(
       ...(description !== undefined && { description }),
       callers: (props.callers ?? [NexusCaller.basic(name), NexusCaller.anyIam()]).map(({ principal }) => principal),
       settings: JSON.stringify(settings),
-      ...queueProperties,
+      ...deliveryProperties,
       functionArn: handler.functionArn,
     } satisfies EntryProperties,
   });

@@ -30,6 +30,7 @@ import type { ISecret } from 'aws-cdk-lib/aws-secretsmanager';
 import { Construct } from 'constructs';
 import { ENV, TABLE } from '../src/aws/contract.ts';
 import { CollocatedEndpoint } from './collocated-endpoint.ts';
+import { Deduplication } from './deduplication.ts';
 import { DurableOperations } from './durable-operations.ts';
 import { type FunctionName, functionCode } from './function-assets.ts';
 import {
@@ -68,7 +69,7 @@ export interface NexusGatewayProps extends NetworkProps {
   readonly logRetention?: RetentionDays;
   /** What becomes of the table of endpoints when the stack goes. @default - kept, but for that of a first deploy that fails */
   readonly removalPolicy?: RemovalPolicy;
-  /** Alarms on errors, throttles and dead letters. @default true */
+  /** Alarms on errors, throttles, open circuits and dead letters. @default true */
   readonly alarms?: boolean;
   /** A CloudWatch dashboard. @default true */
   readonly dashboard?: boolean;
@@ -80,6 +81,8 @@ export interface NexusGatewayAttributes {
   readonly apiId: string;
   readonly tableName: string;
   readonly routerRoleArn: string;
+  /** Whether endpoints get an alarm on their circuit, in their own stack. @default true */
+  readonly alarms?: boolean;
 }
 
 /**
@@ -118,11 +121,12 @@ const ACCESS_LOG = {
 export class NexusGateway extends Construct implements INexusGateway {
   /** A gateway of another stack, to add endpoints to. */
   static fromGatewayAttributes(scope: Construct, id: string, attributes: NexusGatewayAttributes): INexusGateway {
-    const { url, apiId, tableName, routerRoleArn } = attributes;
+    const { url, apiId, tableName, routerRoleArn, alarms = true } = attributes;
     const container = new Construct(scope, id);
     return {
       url: url.replace(/\/+$/, ''),
       apiId,
+      alarms,
       tableName,
       tableArn: Stack.of(scope).formatArn({ service: 'dynamodb', resource: 'table', resourceName: tableName }),
       routerRole: Role.fromRoleArn(container, 'RouterRole', routerRoleArn),
@@ -137,9 +141,12 @@ export class NexusGateway extends Construct implements INexusGateway {
   readonly tableArn: string;
   readonly router: LambdaFunction;
   readonly routerRole: IRole;
+  readonly alarms: boolean;
   /** Where `functionUrl` is set: its URL, without a slash at its end. */
   readonly functionUrl: string | undefined;
   private durable: DurableOperations | undefined;
+  private answers: Deduplication | undefined;
+  private readonly monitoring: Monitoring;
   private readonly props: NexusGatewayProps;
   private readonly authorizers: ReadonlyMap<string, IHttpRouteAuthorizer>;
   private readonly stage: HttpStage;
@@ -147,6 +154,7 @@ export class NexusGateway extends Construct implements INexusGateway {
   constructor(scope: Construct, id: string, props: NexusGatewayProps = {}) {
     super(scope, id);
     this.props = props;
+    this.alarms = props.alarms ?? true;
     this.table = new TableV2(this, 'Endpoints', {
       partitionKey: { name: TABLE.partitionKey, type: AttributeType.STRING },
       sortKey: { name: TABLE.sortKey, type: AttributeType.STRING },
@@ -183,11 +191,13 @@ export class NexusGateway extends Construct implements INexusGateway {
     this.authorizers = authorizers;
     this.addRoutes('/nexus/{proxy+}', this.router);
     this.functionUrl = props.functionUrl ? this.createFunctionUrl() : undefined;
-    new Monitoring(this, 'Monitoring', {
-      alarms: props.alarms ?? true,
+    this.monitoring = new Monitoring(this, 'Monitoring', {
+      alarms: this.alarms,
       dashboard: props.dashboard ?? true,
       stage: this.stage,
       router: this.router,
+      url: this.url,
+      tableName: this.tableName,
     });
   }
 
@@ -198,6 +208,7 @@ export class NexusGateway extends Construct implements INexusGateway {
       this.durable = new DurableOperations(this, 'Operations', {
         endpointsTable: this.table,
         router: this.router,
+        monitoring: this.monitoring,
         vpc,
         vpcSubnets,
         securityGroups,
@@ -206,6 +217,13 @@ export class NexusGateway extends Construct implements INexusGateway {
       });
     }
     return this.durable;
+  }
+
+  /** What remembers answers to repeated starts; made with the first endpoint that asks for it. */
+  get deduplication(): Deduplication {
+    const { removalPolicy } = this.props;
+    this.answers ??= new Deduplication(this, 'Deduplication', { router: this.router, removalPolicy });
+    return this.answers;
   }
 
   /** Adds an endpoint to this gateway, in the gateway's stack. */

@@ -8,6 +8,8 @@ export const ENV = {
   table: 'NEXUS_TABLE_NAME',
   /** Of the router and the operations function: name of the table of operations; not set where nothing is queued. */
   operationsTable: 'NEXUS_OPERATIONS_TABLE_NAME',
+  /** Of the router: name of the table of answers; not set where no endpoint deduplicates. */
+  answersTable: 'NEXUS_ANSWERS_TABLE_NAME',
   /**
    * Of the router and the operations function, `emulator`: callbacks may go to loopback, as where one machine runs functions
    * and callers. On AWS loopback is Lambda's own runtime, and this is never set.
@@ -19,11 +21,28 @@ export const ENV = {
   temporalSecret: 'NEXUS_TEMPORAL_SECRET_ARN',
 } as const;
 
+/** What flow control measures, in CloudWatch. docs/monitoring.md says what each metric is for. */
+export const FLOW_METRICS = {
+  namespace: 'NexusLambda',
+  dimensions: { gateway: 'Gateway', endpoint: 'Endpoint', status: 'Status', reason: 'Reason' },
+  names: {
+    circuit: 'CircuitTransitions',
+    refused: 'RequestsRefused',
+    absorbed: 'RequestsAbsorbed',
+    promoted: 'OperationsPromoted',
+    rateHeadroom: 'RateHeadroom',
+    concurrencyHeadroom: 'ConcurrencyHeadroom',
+  },
+} as const;
+
 /** Names of the table's key attributes. */
 export const TABLE = { partitionKey: 'pk', sortKey: 'sk', timeToLive: 'expiresAt' } as const;
 
 /** With this begin partition keys of what the router itself writes into that table: what is taken of limits. */
 export const LIMIT_KEY_PREFIX = 'limit#';
+
+/** Names of the key and the time to live of the table of answers to starts that may be repeated. */
+export const ANSWERS = { partitionKey: 'id', timeToLive: 'expiration' } as const;
 
 /**
  * The table of operations: its key and its two indexes, each with the attributes that it projects besides keys. `N` is a
@@ -80,6 +99,8 @@ export interface EntryProperties {
   readonly queues?: string;
   /** JSON of a list of AllowedCallback. */
   readonly allowedCallbacks?: string;
+  /** `true`: a repeated start gets the answer of the first one. */
+  readonly deduplicate?: 'true' | 'false';
   /** What the router invokes: the ARN of the handler with its alias. */
   readonly functionArn: string;
   /** What the contract is read from: the ARN with the version that the alias has been moved to. */

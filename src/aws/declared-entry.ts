@@ -40,6 +40,7 @@ export function declaredEntry(properties: EntryProperties, sources: EntrySources
     ...(properties.allowedCallbacks !== undefined && {
       allowedCallbacks: parseAllowedCallbacks(JSON.parse(properties.allowedCallbacks)),
     }),
+    ...(properties.deduplicate === 'true' && { deduplicate: true }),
   };
 }
 

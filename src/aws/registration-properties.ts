@@ -15,7 +15,7 @@ export function parseProperties(given: GivenProperties): GateProperties | EntryP
     allowBreakingChange: flag(given, 'allowBreakingChange'),
   };
   if (kind === 'gate') return { kind, ...common };
-  const { description, callers } = given;
+  const { description, callers, deduplicate } = given;
   if (description !== undefined && typeof description !== 'string') throw wrong('description', description, 'text');
   if (!Array.isArray(callers) || !callers.every((caller) => typeof caller === 'string')) {
     throw wrong('callers', callers, 'a list of texts');
@@ -30,6 +30,7 @@ export function parseProperties(given: GivenProperties): GateProperties | EntryP
     settings: text(given, 'settings'),
     functionArn: text(given, 'functionArn'),
     ...queueProperties(given),
+    ...(deduplicate !== undefined && { deduplicate: flag(given, 'deduplicate') }),
   };
 }
 

@@ -21,22 +21,28 @@ import { createRouter, type Router } from '../router/router.ts';
 import { ENV } from './contract.ts';
 import { createDynamoEndpointRegistry } from './dynamodb-endpoint-registry.ts';
 import { requiredVariable } from './environment.ts';
+import { createFlowMetrics, type FlowMetrics } from './flow-metrics.ts';
 import { createLambdaInvoker, lambdaInvokeFunction } from './lambda-invoker.ts';
 import type { RouterDurableDeps } from './router-durable.ts';
 
 export interface RouterHandlerDeps {
   readonly router: Router;
   readonly logger: Logger;
+  /** What the router says of its flow control. */
+  readonly flow?: Pick<FlowMetrics, 'settle'>;
 }
 
 /** The Lambda handler behind the gateway's API. */
 export type RouterHandler = (event: unknown, context: LambdaContext) => Promise<LambdaHttpResult>;
 
+/** What is left of that once the metrics are written: the answer's own way. */
+const ANSWER_RESERVE_MS = 200;
+
 /** What the router keeps for itself of its function's own timeout, to answer before Lambda ends it. */
 const LAMBDA_RESERVE_MS = 500;
 
 /** Makes the handler of the router's function. Never rejects for a request: whatever goes wrong is a Nexus failure. */
-export function createRouterHandler({ router, logger }: RouterHandlerDeps): RouterHandler {
+export function createRouterHandler({ router, logger, flow }: RouterHandlerDeps): RouterHandler {
   async function answer(event: HttpEventV2, context: LambdaContext): Promise<NexusHttpResponse> {
     const request = httpRequestOf(event);
     const principal = principalOf(event);
@@ -51,6 +57,8 @@ export function createRouterHandler({ router, logger }: RouterHandlerDeps): Rout
       logger.error('the router failed', { path: request.path, principal, error });
       const unread = 'the registry of endpoints could not be read; the log of the router says why';
       return failureResponse('UNAVAILABLE', unread, request);
+    } finally {
+      await flow?.settle(context.getRemainingTimeInMillis() - ANSWER_RESERVE_MS);
     }
   }
 
@@ -79,8 +87,9 @@ export function routerHandlerOfEnvironment(): RouterHandler {
   const durable = operationsTable
     ? durableOf({ dynamo: client, tableName: operationsTable, endpointsTable: tableName, endpoints, invoker, logger })
     : undefined;
+  const flow = createFlowMetrics({ gateway: tableName, logger, clock: Date });
   const router = createRouter({ endpoints, invoker, clock: Date, ...(durable && { durable }) });
-  return createRouterHandler({ router, logger });
+  return createRouterHandler({ router, logger, flow });
 }
 
 /** Loads queued delivery with the first request that may be about it, so that direct calls start without it. */

@@ -4,10 +4,12 @@ import type { RequestSummary } from '../router/request-summary.ts';
 /** What a line says, and how good that is. */
 export interface Line {
   readonly endpoint?: string | undefined;
-  readonly operation: string;
+  /** Left out where the line is about all of an endpoint. */
+  readonly operation?: string;
   readonly outcome: string;
   readonly colour: 'green' | 'cyan' | 'yellow' | 'red';
-  readonly ms: number;
+  /** Left out where nothing took time. */
+  readonly ms?: number;
   /** What a failure says. */
   readonly message?: string | undefined;
 }
@@ -27,9 +29,9 @@ export function formatLine(
 ): string {
   const parts = [
     ...(endpoint === undefined ? [] : [printable(endpoint)]),
-    printable(operation),
+    ...(operation === undefined ? [] : [printable(operation)]),
     styleText(colour, printable(outcome), { stream }),
-    `${ms < 10 ? ms.toFixed(1) : Math.round(ms)} ms`,
+    ...(ms === undefined ? [] : [`${ms < 10 ? ms.toFixed(1) : Math.round(ms)} ms`]),
     ...(message === undefined ? [] : [styleText('dim', printable(message), { stream })]),
   ];
   return parts.join('  ');

@@ -49,6 +49,15 @@ const STEPS: readonly string[] = [
      held_until INTEGER NOT NULL,
      PRIMARY KEY (part, slot)
    ) STRICT, WITHOUT ROWID`,
+  // Answers to starts that may be repeated.
+  `CREATE TABLE answer (
+     key         TEXT PRIMARY KEY,
+     status      TEXT NOT NULL, -- INPROGRESS, COMPLETED
+     lease_until REAL, -- milliseconds since the epoch, of what is in progress
+     expires_at  INTEGER NOT NULL, -- seconds since the epoch
+     answer      TEXT -- JSON: a NexusHttpResponse with its body in base64, once it is complete
+   ) STRICT, WITHOUT ROWID;
+   CREATE INDEX answer_expires ON answer (expires_at)`,
 ];
 
 /**

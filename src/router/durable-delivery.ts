@@ -1,7 +1,7 @@
 import { HandlerError } from 'nexus-rpc';
 import { HEADER } from '../nexus/headers.ts';
 import type { NexusHttpRequest, NexusHttpResponse } from '../nexus/message.ts';
-import { type CancelRequest, parseRequest, type StartRequest } from '../nexus/request.ts';
+import type { CancelRequest, StartRequest } from '../nexus/request.ts';
 import { formatCancelResponse, formatStartResponse } from '../nexus/response.ts';
 import { acceptStart, type FirstAttempt, type StartToAccept } from '../operations/accept-start.ts';
 import { type CallbackPolicy, checkCallback } from '../operations/callback-rules.ts';
@@ -15,6 +15,7 @@ import type { Moment } from '../operations/transitions.ts';
 import type { Caller } from './caller.ts';
 import { effectiveSettings } from './effective-settings.ts';
 import type { RefusalReason } from './flow-event.ts';
+import { parseBelow } from './parse-below.ts';
 import type { Clock, Endpoint } from './ports.ts';
 import { type EndpointSettings, SETTINGS } from './settings.ts';
 
@@ -97,7 +98,7 @@ export function createDurableDelivery(deps: DurableDeliveryDeps): DurableDeliver
 
   return {
     async answer(endpoint, request, caller) {
-      const parsed = parse(endpoint, request, caller);
+      const parsed = parseBelow(endpoint, request, caller);
       if (parsed === undefined) return undefined;
       if (parsed.kind === 'cancel') {
         return parseToken(parsed.token) === undefined ? undefined : cancel(endpoint, caller, parsed);
@@ -108,7 +109,7 @@ export function createDurableDelivery(deps: DurableDeliveryDeps): DurableDeliver
     },
 
     async absorb(endpoint, request, caller, absorption) {
-      const start = hasQueue(endpoint) ? parse(endpoint, request, caller) : undefined;
+      const start = hasQueue(endpoint) ? parseBelow(endpoint, request, caller) : undefined;
       if (start?.kind !== 'start') return undefined;
       const { reason } = absorption;
       const now = clock.now();
@@ -125,23 +126,6 @@ export function createDurableDelivery(deps: DurableDeliveryDeps): DurableDeliver
       return accept(endpoint, request, caller, { start, callback, first });
     },
   };
-}
-
-/** What the handler's own parser would make of it; what that refuses is left to it, since it says why. */
-function parse(
-  endpoint: Endpoint,
-  request: NexusHttpRequest,
-  { gateway }: Caller,
-): StartRequest | CancelRequest | undefined {
-  const ways = gateway === undefined ? [undefined] : [{ decodedPath: endpoint.services }, undefined];
-  for (const options of ways) {
-    try {
-      return parseRequest(request, options);
-    } catch (error) {
-      if (!(error instanceof HandlerError)) throw error;
-    }
-  }
-  return undefined;
 }
 
 function absorbsFailures({ absorbFailures = [] }: Endpoint, { service, operation }: StartRequest): boolean {

@@ -127,6 +127,14 @@ describe('an entry', () => {
     });
   });
 
+  it('asks for deduplication where its properties do, and no longer where they do not', async () => {
+    const { stack, registry } = setUp();
+    await stack.deploy({ Entry: { ...entry, deduplicate: 'true' } });
+    expect(await registry.get('shop')).toMatchObject({ deduplicate: true });
+    await stack.deploy({ Entry: { ...entry, deduplicate: 'false' } });
+    expect(await registry.get('shop')).not.toHaveProperty('deduplicate');
+  });
+
   it('keeps the operations of before the last change of them', async () => {
     const { stack, registry } = setUp();
     await stack.deploy({ Entry: entry });
@@ -489,6 +497,7 @@ describe('properties that are wrong', () => {
       { allowBreakingChange: 'yes' },
       'the property allowBreakingChange of the custom resource is "yes"; it takes "true" or ',
     ],
+    [{ deduplicate: true }, 'the property deduplicate of the custom resource is true; it takes "true" or "false", '],
     [{ settings: '{' }, 'the property settings of the custom resource is "{"; it takes a JSON object such as '],
     [{ settings: '[]' }, 'the property settings of the custom resource is "[]"; it takes a JSON object such as '],
     [{ settings: 'null' }, 'the property settings of the custom resource is "null"; it takes a JSON object such as '],

@@ -292,3 +292,26 @@ it('does not start without the name of its table, and says which variable holds 
   expect(routerHandlerOfEnvironment()).toBeTypeOf('function');
   vi.unstubAllEnvs();
 });
+
+describe('what flow control said', () => {
+  it.each([
+    ['answered', async () => ({ status: 200, headers: {}, body: new Uint8Array() }), 200],
+    ['failed', () => Promise.reject(new Error('no table')), 503],
+  ])(
+    'is written before a request that was %s has its answer, and leaves time for that',
+    async (_what, router, status) => {
+      const settled: (number | undefined)[] = [];
+      const flow = {
+        async settle(withinMs?: number) {
+          await new Promise((resolve) => setImmediate(resolve));
+          settled.push(withinMs);
+        },
+      };
+      const handler = createRouterHandler({ router, logger: recordingLogger().logger, flow });
+      const event = httpEvent(PATH, { body: '{}' });
+      const authorized = { ...event, requestContext: { ...event.requestContext, authorizer: BASIC } };
+      expect(await handler(authorized, context(700))).toMatchObject({ statusCode: status });
+      expect(settled).toEqual([500]);
+    },
+  );
+});

@@ -30,6 +30,7 @@ export class EverythingStack extends Stack {
       callers: [NexusCaller.role(caller), NexusCaller.jwt('someone')],
       requestsPerSecond: 10,
       circuitOpenTime: Duration.seconds(30),
+      deduplicate: true,
     });
     gateway.addEndpoint('returns', {
       taskQueue: 'returns',

@@ -99,7 +99,7 @@ describe('a gateway', () => {
 
   it('alarms and draws a dashboard unless it is told not to', () => {
     const { template } = deployGateway();
-    template.resourceCountIs('AWS::CloudWatch::Alarm', 3);
+    template.resourceCountIs('AWS::CloudWatch::Alarm', 4);
     template.resourceCountIs('AWS::CloudWatch::Dashboard', 1);
     const { template: quiet } = deployGateway({ alarms: false, dashboard: false });
     quiet.resourceCountIs('AWS::CloudWatch::Alarm', 0);

@@ -19,7 +19,7 @@ const greetingHandler = serviceHandler(greeting, { hello: async (_ctx, { name })
 export const handler = createServiceHandler({ services: [greetingHandler] });
 `;
 
-async function bundle(contents: string, format: 'esm' | 'cjs') {
+async function bundle(contents: string, format: 'esm' | 'cjs', external: string[] = []) {
   const outfile = join(folder, `${format}.${format === 'esm' ? 'mjs' : 'cjs'}`);
   const { metafile } = await build({
     stdin: { contents, resolveDir: root, loader: 'ts' },
@@ -31,6 +31,7 @@ async function bundle(contents: string, format: 'esm' | 'cjs') {
     format,
     outfile,
     metafile: true,
+    external,
     conditions: ['nexus-lambda-source'],
     logLevel: 'silent',
   });
@@ -67,4 +68,31 @@ describe('the bundle of a service with the Temporal side', () => {
     expect(Object.keys(metafile.inputs).some((path) => path.includes('@temporalio/client'))).toBe(true);
     expect(bytesOf(metafile)).toBeGreaterThan(1_000_000);
   });
+});
+
+describe('the router', () => {
+  /** Files that a module loads when it is loaded itself; with `later`, also what it loads then. */
+  async function reachOf(entry: string, { later }: { readonly later: boolean }): Promise<string[]> {
+    const { metafile } = await bundle(`import '${entry}';`, 'cjs', ['@aws-sdk/client-*', '@smithy/*']);
+    const reached = new Set<string>();
+    const visit = (file: string) => {
+      if (reached.has(file)) return;
+      reached.add(file);
+      for (const { path, kind } of metafile.inputs[file]?.imports ?? []) {
+        if (later || kind !== 'dynamic-import') visit(path);
+      }
+    };
+    visit('<stdin>');
+    return [...reached];
+  }
+
+  const LATER = /@aws-lambda-powertools|client-sqs|router-(?:durable|deduplication)|flow-emf/;
+
+  it.each(['./functions/router.ts', './src/aws/lazy-deduplication.ts'])(
+    'loads metrics, deduplication and queued delivery with what needs them only: %s',
+    async (entry) => {
+      expect((await reachOf(entry, { later: false })).filter((file) => LATER.test(file))).toEqual([]);
+      expect((await reachOf(entry, { later: true })).filter((file) => LATER.test(file))).not.toEqual([]);
+    },
+  );
 });

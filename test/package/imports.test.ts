@@ -25,6 +25,10 @@ const OWNERS: readonly { readonly pattern: RegExp; readonly rooms: readonly stri
   { pattern: /^@temporalio\//, rooms: ['temporal'] },
   { pattern: /^@aws-sdk\/(?!credential-providers$)/, rooms: ['aws'] },
   { pattern: /^@aws-sdk\/credential-providers$/, rooms: ['doctor'] },
+  { pattern: /^@aws-lambda-powertools\/(?!idempotency)/, rooms: ['aws'] },
+  // It loads no AWS client but with its layer for DynamoDB.
+  { pattern: /^@aws-lambda-powertools\/idempotency(?:\/persistence)?$/, rooms: ['router', 'aws', 'local'] },
+  { pattern: /^@aws-lambda-powertools\/idempotency\/dynamodb$/, rooms: ['aws'] },
   { pattern: /^aws4fetch$/, rooms: ['doctor'] },
   { pattern: /^@middy\//, rooms: ['handler'] },
   { pattern: /^commander$/, rooms: ['cli'] },
