@@ -209,7 +209,12 @@ export type CompletionResult =
   | { readonly kind: 'refused'; readonly message: string }
   /** Something has to be mended before it can be delivered. */
   | { readonly kind: 'dead-lettered'; readonly message: string }
-  | { readonly kind: 'retry'; readonly message: string };
+  | {
+      readonly kind: 'retry';
+      readonly message: string;
+      /** What the caller's side asks to be left alone for (`Retry-After`), in milliseconds. */
+      readonly retryAfterMs?: number;
+    };
 
 export function completionAttempted(
   record: OperationRecord,
@@ -228,7 +233,7 @@ export function completionAttempted(
     }
     case 'retry': {
       // The endpoint's policy is for its handler; this is the caller's side.
-      const delayMs = retryDelayMs(attempts, DEFAULT_RETRY_POLICY, random);
+      const delayMs = retryDelayMs(attempts, DEFAULT_RETRY_POLICY, random, result.retryAfterMs);
       const nextAttemptAt = now + delayMs;
       const { message: lastFailure } = result;
       const next = { ...completion, attempts, nextAttemptAt, lastFailure };

@@ -389,6 +389,16 @@ describe('a completion', () => {
     expect(delays.slice(0, 3)).toEqual([1_000, 2_000, 4_000]);
     expect(delays.slice(11)).toEqual([2_048_000, 3_600_000, 3_600_000]);
   });
+
+  it.each([
+    [500, 1_000],
+    [120_000, 120_000],
+    [86_400_000, 3_600_000],
+  ])('is tried again %i ms after a failure that asked for that, where it is no more than an hour', (asked, delayMs) => {
+    const { record, effects } = post(finished(), { kind: 'retry', message: '429', retryAfterMs: asked })!;
+    expect(record.completion?.nextAttemptAt).toBe(NOW + delayMs);
+    expect(effects).toEqual([{ kind: 'complete', delayMs: Math.min(delayMs, 900_000) }]);
+  });
 });
 
 describe('the reconciler', () => {
