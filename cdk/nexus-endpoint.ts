@@ -86,13 +86,17 @@ export interface EndpointProps extends EndpointOptions {
    * Operations that are delivered through a queue, as `service/operation`: they are accepted with a token and wait while
    * the handler is down. Callers cannot tell. The handler needs `queue: queuedDelivery()` of `nexus-lambda/aws`.
    *
+   * To stop queueing, give an empty list first: nothing is queued from then on, and what runs and completes the operations
+   * that wait stays. Leave it out once none is left, which removes that as well.
+   *
    * @default - none: all are delivered directly
    */
   readonly queuedOperations?: readonly string[];
   /**
-   * Where completions of queued operations may be sent, such as the origin of a Temporal server's HTTP port.
+   * Where completions may be sent, such as the origin of a Temporal server's HTTP port. A start whose callback is elsewhere
+   * is refused, also one that is delivered directly, whose handler would hand the callback on to its Temporal.
    *
-   * @default - nowhere: callers have to poll
+   * @default - nowhere: callers of queued operations have to poll; callbacks of others are not checked
    */
   readonly allowedCallbacks?: readonly AllowedCallback[];
   /** What becomes of the queues when the endpoint goes. @default - kept, but for those of a first deploy that fails: they hold accepted work */
@@ -132,19 +136,29 @@ export class NexusEndpoint extends Construct {
     const handler = handlerOf(props.handler);
     const invoke = this.letRouterInvoke(gateway.routerRole, handler.functionArn);
     this.taskQueue = this.ownTaskQueue(props);
-    const entry = registerEndpoint(this, props, settingsOf(props), this.queueProperties(props));
+    const { allowedCallbacks } = props;
+    const entry = registerEndpoint(this, props, settingsOf(props), {
+      ...this.queueProperties(props),
+      ...(allowedCallbacks?.length && { allowedCallbacks: JSON.stringify(allowedCallbacks) }),
+    });
     entry.node.addDependency(invoke);
     // Once the entry says that operations are queued, they are: whatever takes them must be there.
-    if (props.queuedOperations?.length) {
+    if (props.queuedOperations !== undefined) {
       const { durableOperations: durable } = gateway;
       entry.node.addDependency(this.taskQueue, ...(durable ? [durable, durable.router] : []));
     }
   }
 
   /** Wires the queue of an endpoint that queues operations, and says to the registry what the router has to know of it. */
-  private queueProperties(props: NexusEndpointProps): QueueProperties {
-    const { gateway, name, handler, queuedOperations = [], allowedCallbacks, concurrency } = props;
-    if (queuedOperations.length === 0) return {};
+  private queueProperties(props: NexusEndpointProps): Omit<QueueProperties, 'allowedCallbacks'> {
+    const { gateway, name, handler, queuedOperations, allowedCallbacks, concurrency } = props;
+    if (queuedOperations === undefined) return {};
+    if (queuedOperations.length === 0) {
+      Annotations.of(this).addInfo(
+        `endpoint ${name} queues nothing any more, and keeps what runs the operations that wait; leave queuedOperations out ` +
+          `once "nexus-lambda operation count --endpoint ${name}" says that none is queued, claimed or handed over`,
+      );
+    }
     const durable = gateway.durableOperations;
     if (durable === undefined) {
       throw new Error(
@@ -167,7 +181,6 @@ export class NexusEndpoint extends Construct {
         deadLetter: taskQueue.deadLetterQueue.queueUrl,
         completion: durable.completionQueue.queueUrl,
       }),
-      ...(allowedCallbacks && { allowedCallbacks: JSON.stringify(allowedCallbacks) }),
     };
   }
 
@@ -214,7 +227,7 @@ export class NexusEndpoint extends Construct {
   }
 }
 
-/** Of an endpoint that queues operations; of any other, none. */
+/** What an endpoint says of queues, where it has some, and of callbacks. */
 type QueueProperties = Pick<EntryProperties, 'queued' | 'queues' | 'allowedCallbacks'>;
 
 /** The handler as the registry and the contract know it. */
@@ -364,8 +377,6 @@ function queueProblems({
   const malformed = queuedOperations.filter((name) => !/^[^/]+\/[^/]+$/.test(name));
   const problems = malformed.map((name) => `"${name}" in its queuedOperations is no "service/operation"`);
   if (allowedCallbacks === undefined) return problems;
-  if (queuedOperations.length === 0)
-    problems.push('its allowedCallbacks are for queuedOperations, and it has none: name them, or leave both out');
   // What is known when it is deployed, such as the name of a load balancer, is checked then.
   if (Token.isUnresolved(JSON.stringify(allowedCallbacks))) return problems;
   try {
