@@ -8,6 +8,7 @@ import {
   cancelRequested,
   completionAttempted,
   completionRedriven,
+  deadLetterSent,
   interrupted,
   leaseExpired,
   received,
@@ -50,7 +51,7 @@ function woken(record: OperationRecord, attempt = record.attempt, now = NOW) {
 
 const handedOver = () => attempted(newRecord(CALLBACK), HANDED_OVER);
 const waiting = () => attempted(newRecord(), FAILED);
-const deadLettered = (members = {}) => crashedTimes(5, members);
+const deadLettered = (members = {}) => deadLetterSent(crashedTimes(5, members), { now: NOW })!.record;
 const finished = (members: Parameters<typeof newRecord>[0] = CALLBACK) => attempted(newRecord(members), SUCCESS(NOW));
 
 describe('a wake-up', () => {
@@ -444,6 +445,27 @@ describe('the reconciler', () => {
         failure: { timeoutFailureInfo: {} },
       });
     }
+  });
+
+  it('puts what was dead-lettered where people look for it, until it knows that it is there', () => {
+    const lost = crashedTimes(5);
+    expect(lost).toMatchObject({ deadLetter: 'pending', dueAt: NOW + MINUTE });
+    const { record, effects } = look(lost, NOW + MINUTE)!;
+    const reason = `5 attempts crashed; the log of invocation ${CLAIM.invocation} says why`;
+    expect(effects).toEqual([{ kind: 'dead-letter', reason }]);
+    expect(record).toMatchObject({
+      state: 'dead-lettered',
+      attempt: 5,
+      deadLetter: 'pending',
+      dueAt: NOW + 3 * MINUTE,
+    });
+    const { record: there } = deadLetterSent(record, { now: NOW + MINUTE })!;
+    expect(there).toMatchObject({ state: 'dead-lettered', deadLetter: 'done' });
+    expect(there.dueAt).toBeUndefined();
+    expect(deadLetterSent(there, { now: NOW })).toBeUndefined();
+    // Whoever goes on with it goes on without.
+    expect(retriedByHand(record, { now: NOW })!.record).not.toHaveProperty('deadLetter');
+    expect(cancelRequested(record, { now: NOW })!.record).not.toHaveProperty('deadLetter');
   });
 
   it('sends a completion again whose message was lost', () => {
