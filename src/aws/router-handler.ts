@@ -15,6 +15,7 @@ import type { NexusHttpResponse } from '../nexus/message.ts';
 import type { DurableDelivery } from '../router/durable-delivery.ts';
 import { createEndpointView } from '../router/endpoint-view.ts';
 import { createRouter, failureResponse, type Router } from '../router/router.ts';
+import { ROUTER_CLIENT_OPTIONS } from './client-options.ts';
 import { ENV } from './contract.ts';
 import { createDynamoEndpointRegistry } from './dynamodb-endpoint-registry.ts';
 import { requiredVariable } from './environment.ts';
@@ -61,10 +62,7 @@ export function createRouterHandler({ router, logger }: RouterHandlerDeps): Rout
 export function routerHandlerOfEnvironment(): RouterHandler {
   const tableName = requiredVariable(ENV.table, 'the name of the table of endpoints');
   const logger = createConsoleLogger(consoleLoggerOptions(process.env));
-  const client = new DynamoDBClient({
-    maxAttempts: 2,
-    requestHandler: { connectionTimeout: 500, requestTimeout: 1_000, throwOnRequestTimeout: true },
-  });
+  const client = new DynamoDBClient(ROUTER_CLIENT_OPTIONS);
   const endpoints = createEndpointView({
     registry: createDynamoEndpointRegistry({ client, tableName, clock: Date }),
     clock: Date,

@@ -449,17 +449,18 @@ describe('the reconciler', () => {
 
   it('puts what was dead-lettered where people look for it, until it knows that it is there', () => {
     const lost = crashedTimes(5);
-    expect(lost).toMatchObject({ deadLetter: 'pending', dueAt: NOW + MINUTE });
-    const { record, effects } = look(lost, NOW + MINUTE)!;
+    const dueAt = lost.dueAt!;
+    expect(lost).toMatchObject({ deadLetter: 'pending', dueAt: lost.lastFailure!.at + MINUTE });
+    const { record, effects } = look(lost, dueAt)!;
     const reason = `5 attempts crashed; the log of invocation ${CLAIM.invocation} says why`;
     expect(effects).toEqual([{ kind: 'dead-letter', reason }]);
     expect(record).toMatchObject({
       state: 'dead-lettered',
       attempt: 5,
       deadLetter: 'pending',
-      dueAt: NOW + 3 * MINUTE,
+      dueAt: dueAt + 2 * MINUTE,
     });
-    const { record: there } = deadLetterSent(record, { now: NOW + MINUTE })!;
+    const { record: there } = deadLetterSent(record, { now: dueAt })!;
     expect(there).toMatchObject({ state: 'dead-lettered', deadLetter: 'done' });
     expect(there.dueAt).toBeUndefined();
     expect(deadLetterSent(there, { now: NOW })).toBeUndefined();
