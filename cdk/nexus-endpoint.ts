@@ -96,6 +96,9 @@ export interface EndpointProps extends EndpointOptions {
    * Operations that are delivered through a queue, as `service/operation`: they are accepted with a token and wait while
    * the handler is down. Callers cannot tell. The handler needs `queue: queuedDelivery()` of `nexus-lambda/aws`.
    *
+   * To stop queueing, give an empty list first: nothing is queued from then on, and what runs and completes the operations
+   * that wait stays. Leave it out once none is left, which removes that as well.
+   *
    * @default - none: all are delivered directly
    */
   readonly queuedOperations?: readonly string[];
@@ -115,9 +118,10 @@ export interface EndpointProps extends EndpointOptions {
    */
   readonly absorbFailures?: readonly string[];
   /**
-   * Where completions of queued operations may be sent, such as the origin of a Temporal server's HTTP port.
+   * Where completions may be sent, such as the origin of a Temporal server's HTTP port. A start whose callback is elsewhere
+   * is refused, also one that is delivered directly, whose handler would hand the callback on to its Temporal.
    *
-   * @default - nowhere: callers have to poll
+   * @default - nowhere: callers of queued operations have to poll; callbacks of others are not checked
    */
   readonly allowedCallbacks?: readonly AllowedCallback[];
   /**
@@ -165,9 +169,11 @@ export class NexusEndpoint extends Construct {
     const invoke = this.letRouterInvoke(gateway.routerRole, handler.functionArn);
     this.taskQueue = this.ownTaskQueue(props);
     const deduplication = deduplicationOf(props);
+    const { allowedCallbacks } = props;
     const entry = registerEndpoint(this, props, settingsOf(props), {
       ...this.queueProperties(props),
       ...(deduplication && { deduplicate: 'true' as const }),
+      ...(allowedCallbacks?.length && { allowedCallbacks: JSON.stringify(allowedCallbacks) }),
     });
     entry.node.addDependency(invoke);
     if (deduplication) entry.node.addDependency(deduplication);
@@ -181,9 +187,15 @@ export class NexusEndpoint extends Construct {
   }
 
   /** Wires the queue of an endpoint that queues operations, and says to the registry what the router has to know of it. */
-  private queueProperties(props: NexusEndpointProps): DeliveryProperties {
+  private queueProperties(props: NexusEndpointProps): Omit<DeliveryProperties, 'allowedCallbacks' | 'deduplicate'> {
     const { gateway, name, handler, queuedOperations, absorbFailures, allowedCallbacks, concurrency } = props;
     if (!takesFromQueue(props)) return {};
+    if (!bringsToQueue(props)) {
+      Annotations.of(this).addInfo(
+        `endpoint ${name} queues nothing any more, and keeps what runs the operations that wait; leave queuedOperations out ` +
+          `once "nexus-lambda operation count --endpoint ${name}" says that none is queued, claimed or handed over`,
+      );
+    }
     const durable = gateway.durableOperations;
     if (durable === undefined) {
       throw new Error(
@@ -207,7 +219,6 @@ export class NexusEndpoint extends Construct {
         deadLetter: taskQueue.deadLetterQueue.queueUrl,
         completion: durable.completionQueue.queueUrl,
       }),
-      ...(allowedCallbacks && { allowedCallbacks: JSON.stringify(allowedCallbacks) }),
     };
   }
 
@@ -260,9 +271,14 @@ type DeliveryProperties = Pick<
   'queued' | 'absorbFailures' | 'queues' | 'allowedCallbacks' | 'deduplicate'
 >;
 
-/** Whether some of an endpoint's operations may reach its handler through the queue. */
-function takesFromQueue({ queuedOperations, absorbFailures, absorbOverload }: EndpointProps): boolean {
+/** Whether an endpoint's operations may come to its queue. */
+function bringsToQueue({ queuedOperations, absorbFailures, absorbOverload }: EndpointProps): boolean {
   return absorbOverload === true || [queuedOperations, absorbFailures].some((names) => names?.length);
+}
+
+/** Whether its handler takes some from there: one that queues nothing any more runs those that wait. */
+function takesFromQueue(props: EndpointProps): boolean {
+  return bringsToQueue(props) || props.queuedOperations !== undefined;
 }
 
 function deduplicationOf({ gateway, name, deduplicate }: NexusEndpointProps): Deduplication | undefined {
@@ -424,8 +440,6 @@ function queueProblems(props: EndpointProps): string[] {
       .map((name) => `"${name}" in its ${list} is no "service/operation"`),
   );
   if (allowedCallbacks === undefined) return problems;
-  if (!takesFromQueue(props))
-    problems.push('its allowedCallbacks are for queuedOperations, and it has none: name them, or leave both out');
   // What is known when it is deployed, such as the name of a load balancer, is checked then.
   if (Token.isUnresolved(JSON.stringify(allowedCallbacks))) return problems;
   try {

@@ -98,11 +98,46 @@ function isSpec(value: unknown, key: unknown): value is EndpointSpec {
   return (
     typeof name === 'string' &&
     key === partitionKey(name) &&
-    [namespace, taskQueue, description, functionArn, owner].every((text) => typeof text === 'string') &&
+    [namespace, taskQueue, description, functionArn, owner].every(isText) &&
     isContract(services) &&
     isContract(previousServices) &&
     isTexts(callers) &&
-    isObject(settings)
+    isObject(settings) &&
+    isDelivery(others)
+  );
+}
+
+/** What says how operations are delivered, and where their completions go. */
+function isDelivery(spec: Record<string, unknown>): boolean {
+  const {
+    queued = [],
+    promotable = [],
+    absorbFailures = [],
+    deduplicate = false,
+    queues,
+    allowedCallbacks = [],
+  } = spec;
+  return (
+    [queued, promotable, absorbFailures].every(isTexts) &&
+    typeof deduplicate === 'boolean' &&
+    (queues === undefined || areQueues(queues)) &&
+    Array.isArray(allowedCallbacks) &&
+    allowedCallbacks.every(isAllowedCallback)
+  );
+}
+
+function areQueues(value: unknown): boolean {
+  const { task, deadLetter, completion } = members(value);
+  return [task, deadLetter, completion].every(isText);
+}
+
+/** Whether the origin is one, and the certificate a certificate, is checked when the entry is written, and before each use. */
+function isAllowedCallback(value: unknown): boolean {
+  const { origin, allowPrivateAddresses = false, allowInsecure = false, authorization = '', ca = '' } = members(value);
+  return (
+    [origin, ca].every(isText) &&
+    [allowPrivateAddresses, allowInsecure].every((flag) => typeof flag === 'boolean') &&
+    (isText(authorization) || isText(members(authorization).secretArn))
   );
 }
 
@@ -117,8 +152,12 @@ function isNumber(value: unknown): value is number {
   return typeof value === 'number';
 }
 
+function isText(value: unknown): boolean {
+  return typeof value === 'string';
+}
+
 function isTexts(value: unknown): boolean {
-  return Array.isArray(value) && value.every((text) => typeof text === 'string');
+  return Array.isArray(value) && value.every(isText);
 }
 
 function members(value: unknown): Record<string, unknown> {

@@ -66,6 +66,7 @@ const KINDS: {
   claim: 'json?',
   crashes: 'number',
   lastFailure: 'json?',
+  deadLetter: 'text?',
   cancelRequestedAt: 'number?',
   innerToken: 'text?',
   cancelForward: 'text?',

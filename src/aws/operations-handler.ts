@@ -4,18 +4,18 @@ import { SQSClient } from '@aws-sdk/client-sqs';
 import type { LambdaContext } from '../handler/invocation.ts';
 import { consoleLoggerOptions, createConsoleLogger } from '../handler/logger.ts';
 import { isSqsEvent, type SqsBatchResponse } from '../handler/queue-side.ts';
-import { createCompletionPoster, type PostCompletion } from '../operations/completion-poster.ts';
-import { createEndpointView } from '../router/endpoint-view.ts';
+import { createCompletionAlarms } from '../operations/completion-alarms.ts';
+import { keepSecrets } from '../operations/kept-secrets.ts';
+import type { Operations } from '../operations/operations.ts';
+import { createEndpointView, type EndpointView } from '../router/endpoint-view.ts';
 import { createOperationInvoker } from '../router/operation-invoker.ts';
-import type { Endpoint } from '../router/ports.ts';
 import { createAwsOperations } from './aws-operations.ts';
-import { callbacksOf } from './callbacks.ts';
 import { CLIENT_OPTIONS, SQS_CLIENT_OPTIONS } from './client-options.ts';
+import { createCompletionDelivery } from './completion-delivery.ts';
 import { ENV } from './contract.ts';
 import { createDynamoEndpointRegistry } from './dynamodb-endpoint-registry.ts';
 import { requiredVariable } from './environment.ts';
 import { createLambdaInvoker, lambdaInvokeFunction } from './lambda-invoker.ts';
-import { parseCompletionMessage } from './queue-messages.ts';
 import { readSecretText } from './temporal-secret.ts';
 
 /** Delivers completions from their queue; on any other event, such as a schedule's, looks after what is due. */
@@ -50,17 +50,23 @@ export function operationsHandlerOfEnvironment(): OperationsHandler {
     cancelInner,
   });
 
-  async function complete(body: string): Promise<void> {
-    const message = parseCompletionMessage(body);
-    const record = message.record ?? (await store.get(message.token));
-    if (record === undefined)
-      return logger.warn('a completion is of no operation', { token: message.token }) as undefined;
-    const endpoint = await endpoints.get(record.endpoint);
-    // It was allowed when the start was accepted; without the endpoint nobody knows whether it still is.
-    const post = posterOf(endpoint) ?? (() => Promise.reject(new Error(`endpoint "${record.endpoint}" is gone`)));
-    await operations.complete(record, post);
-  }
+  const complete = createCompletionDelivery({
+    ...{ operations, store, endpoints, logger },
+    poster: { readSecret: keepSecrets({ read: readSecretText, clock: Date }) },
+    alarm: createCompletionAlarms({ logger, clock: Date }),
+  });
+  return createOperationsHandler({ operations, endpoints, complete });
+}
 
+export interface OperationsHandlerDeps {
+  readonly operations: Pick<Operations, 'reconcile'>;
+  readonly endpoints: Pick<EndpointView, 'settle'>;
+  /** Takes the body of a message of the completion queue. Rejects where it has to come again. */
+  readonly complete: (body: string) => Promise<void>;
+}
+
+/** Makes the handler. */
+export function createOperationsHandler({ operations, endpoints, complete }: OperationsHandlerDeps): OperationsHandler {
   return async (event, context) => {
     try {
       if (isSqsEvent(event)) {
@@ -80,19 +86,4 @@ export function operationsHandlerOfEnvironment(): OperationsHandler {
       await endpoints.settle();
     }
   };
-}
-
-/** One for each version of an endpoint: its rules are parsed once. */
-const posters = new WeakMap<Endpoint, PostCompletion>();
-
-function posterOf(endpoint: Endpoint | undefined): PostCompletion | undefined {
-  if (endpoint === undefined) return undefined;
-  const known = posters.get(endpoint);
-  if (known !== undefined) return known;
-  const poster = createCompletionPoster({
-    callbacks: callbacksOf(endpoint),
-    readSecret: readSecretText,
-  });
-  posters.set(endpoint, poster);
-  return poster;
 }

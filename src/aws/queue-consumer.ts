@@ -23,13 +23,23 @@ export interface Consumer {
   readonly handle: HandleInvocation;
 }
 
+/** What records are read from and written to, and messages sent by. */
+export interface ConsumerClients {
+  readonly dynamo: DynamoDBClient;
+  readonly sqs: SQSClient;
+}
+
 const logger = createConsoleLogger(consoleLoggerOptions(process.env));
-const clients = { dynamo: new DynamoDBClient(CLIENT_OPTIONS), sqs: new SQSClient(SQS_CLIENT_OPTIONS) };
+const CLIENTS: ConsumerClients = { dynamo: new DynamoDBClient(CLIENT_OPTIONS), sqs: new SQSClient(SQS_CLIENT_OPTIONS) };
 
 /** Runs the attempts that a batch of wake-ups is for, one after the other. */
-export async function consumeBatch(event: SqsEvent, consumer: Consumer): Promise<SqsBatchResponse> {
+export async function consumeBatch(
+  event: SqsEvent,
+  consumer: Consumer,
+  clients: ConsumerClients = CLIENTS,
+): Promise<SqsBatchResponse> {
   const processor = new BatchProcessor(EventType.SQS);
-  const take = async ({ body }: { readonly body: string }) => wake(body, consumer);
+  const take = async ({ body }: { readonly body: string }) => wake(body, consumer, clients);
   return processPartialResponse(event as never, take as never, processor, {
     processInParallel: false,
     // A batch of one that fails is no error of the function: the message comes again.
@@ -37,10 +47,10 @@ export async function consumeBatch(event: SqsEvent, consumer: Consumer): Promise
   });
 }
 
-async function wake(body: string, consumer: Consumer): Promise<void> {
+async function wake(body: string, consumer: Consumer, clients: ConsumerClients): Promise<void> {
   const { table, from, ...message } = parseWakeUp(body);
   const { context } = consumer;
-  const operations = operationsOf({ tableName: table, endpointsTable: from.table }, consumer);
+  const operations = operationsOf({ tableName: table, endpointsTable: from.table }, consumer, clients);
   const leaseUntil = Date.now() + context.getRemainingTimeInMillis();
   const { awsRequestId: invocation, logStreamName: logStream } = context;
   await operations.wake(message, {
@@ -71,6 +81,7 @@ function timeLeft({ expiresAt }: OperationRecord, context: LambdaContext): numbe
 function operationsOf(
   tables: Pick<AwsOperationsDeps, 'tableName' | 'endpointsTable'>,
   { context, handle }: Consumer,
+  clients: ConsumerClients,
 ): Operations {
   const cancelInner = async (record: OperationRecord, innerToken: string) => {
     const invocation = cancelInvocation(record, innerToken, context.getRemainingTimeInMillis() - RESERVE_MS);

@@ -8,7 +8,7 @@ import { createOperationPolling } from '../router/operation-polling.ts';
 import type { Invoker } from '../router/ports.ts';
 import { createAwsOperations } from './aws-operations.ts';
 import { callbacksOf } from './callbacks.ts';
-import { SQS_CLIENT_OPTIONS } from './client-options.ts';
+import { ROUTER_SQS_CLIENT_OPTIONS } from './client-options.ts';
 
 export interface RouterDurableDeps {
   readonly dynamo: DynamoDBClient;
@@ -25,7 +25,7 @@ export function routerDurable(deps: RouterDurableDeps): DurableDelivery {
   const { cancel: cancelInner } = createOperationInvoker({ registry: endpoints, invoker, clock: Date, logger });
   const { operations, store } = createAwsOperations({
     dynamo,
-    sqs: new SQSClient(SQS_CLIENT_OPTIONS),
+    sqs: new SQSClient(ROUTER_SQS_CLIENT_OPTIONS),
     tableName,
     endpointsTable,
     logger,

@@ -18,6 +18,7 @@ import { createEndpointView } from '../router/endpoint-view.ts';
 import { failureResponse } from '../router/failure-response.ts';
 import type { Endpoint } from '../router/ports.ts';
 import { createRouter, type Router } from '../router/router.ts';
+import { ROUTER_CLIENT_OPTIONS } from './client-options.ts';
 import { ENV } from './contract.ts';
 import { createDynamoEndpointRegistry } from './dynamodb-endpoint-registry.ts';
 import { requiredVariable } from './environment.ts';
@@ -72,10 +73,7 @@ export function createRouterHandler({ router, logger, flow }: RouterHandlerDeps)
 export function routerHandlerOfEnvironment(): RouterHandler {
   const tableName = requiredVariable(ENV.table, 'the name of the table of endpoints');
   const logger = createConsoleLogger(consoleLoggerOptions(process.env));
-  const client = new DynamoDBClient({
-    maxAttempts: 2,
-    requestHandler: { connectionTimeout: 500, requestTimeout: 1_000, throwOnRequestTimeout: true },
-  });
+  const client = new DynamoDBClient(ROUTER_CLIENT_OPTIONS);
   const endpoints = createEndpointView({
     registry: createDynamoEndpointRegistry({ client, tableName, clock: Date }),
     clock: Date,

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { DatabaseSync } from 'node:sqlite';
 import type { Logger } from '../handler/logger.ts';
+import { createCompletionAlarms } from '../operations/completion-alarms.ts';
 import { createCompletionPoster } from '../operations/completion-poster.ts';
 import { createHandWork } from '../operations/hand-work.ts';
 import { createOperations, type Operations, type OperationsDeps } from '../operations/operations.ts';
@@ -78,6 +79,7 @@ export function createLocalOperations(deps: LocalOperationsDeps): LocalOperation
   const closing = new AbortController();
   const invoker = createOperationInvoker(deps);
   const post = createCompletionPoster({ callbacks: LOOPBACK });
+  const alarm = createCompletionAlarms({ logger, clock });
   const onError = (error: unknown) => logger.warn('a message is handled again', { error });
   const wakeUps = createDelayedQueue<WakeUp>({ handle: wake, concurrency: CONCURRENCY, onError });
   const suspectWakeUps = createDelayedQueue<WakeUp>({ handle: wake, concurrency: 1, onError });
@@ -137,7 +139,13 @@ export function createLocalOperations(deps: LocalOperationsDeps): LocalOperation
 
   async function complete(token: string): Promise<void> {
     const startedAt = performance.now();
-    const record = await operations.complete(token, post);
+    const read = await store.get(token);
+    if (read === undefined) return;
+    const record = await operations.complete(read, async (...request) => {
+      const result = await post(...request);
+      alarm(read, result);
+      return result;
+    });
     if (record !== undefined) events.completed?.(record, performance.now() - startedAt);
   }
 

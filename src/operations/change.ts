@@ -1,7 +1,7 @@
 import type { Logger } from '../handler/logger.ts';
 import type { CompletionQueue, OperationStore, TaskQueue } from './ports.ts';
 import type { Effect, OperationRecord, Transition } from './record.ts';
-import { cancelForwarded } from './transitions.ts';
+import { cancelForwarded, deadLetterSent } from './transitions.ts';
 
 /** What a change of an operation is written to, and carried out with. */
 export interface ChangeDeps {
@@ -74,7 +74,9 @@ export function createChange(deps: ChangeDeps): Change {
       case 'complete':
         return completionQueue.send(record, effect.delayMs);
       case 'dead-letter':
-        return taskQueue.deadLetter(record, { token, attempt: record.attempt }, effect.reason);
+        await taskQueue.deadLetter(record, { token, attempt: record.attempt }, effect.reason);
+        await change(token, (read) => deadLetterSent(read, { now: clock.now() }), record);
+        return;
       case 'forward-cancel':
         await cancelInner(record, effect.innerToken);
         await change(token, (read) => cancelForwarded(read, { now: clock.now() }), record);

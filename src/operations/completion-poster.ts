@@ -8,14 +8,18 @@ import { HEADER, isSendableHeader } from '../nexus/headers.ts';
 import type { Headers } from '../nexus/message.ts';
 import { parseAllowedCallbacks } from './allowed-callbacks.ts';
 import { beforeAbort } from './before-abort.ts';
-import { type AllowedCallback, type CallbackPolicy, checkCallback } from './callback-rules.ts';
+import { type AllowedCallback, type CallbackCheck, type CallbackPolicy, checkCallback } from './callback-rules.ts';
 import { type PostResult, resultOfAnswer, resultOfError } from './completion-result.ts';
 import { type ConnectCheckedOptions, connectChecked, type Resolve } from './connect-checked.ts';
+import type { KeptSecret } from './kept-secrets.ts';
 
 export interface CompletionPosterDeps {
   readonly callbacks: CallbackPolicy;
-  /** Reads the secret of a rule's `authorization`. Asked before each completion: keep what it said for a while. */
-  readonly readSecret?: (secretArn: string) => Promise<string>;
+  /**
+   * Reads the secret of a rule's `authorization`. Asked before each completion, and once more, with what it said, where the
+   * callback answered that with 401 or 403: keep what it said for a while.
+   */
+  readonly readSecret?: KeptSecret;
   /** Default: the resolver of the operating system. */
   readonly resolve?: Resolve;
   /** Default: a TCP connection. */
@@ -58,25 +62,47 @@ export function createCompletionPoster(deps: CompletionPosterDeps): PostCompleti
     if (check.kind === 'refused') return { kind: 'dead-lettered', message: check.reason };
     const { url, rule } = check;
     const signal = AbortSignal.timeout(timeoutMs);
-    let authorization: Headers;
+    const authorized = (refused?: string) => beforeAbort(signal, authorizationOf(rule, readSecret, refused));
+    let authorization: string | undefined;
     try {
-      authorization = await beforeAbort(signal, authorizationOf(rule, readSecret));
+      authorization = await authorized();
     } catch (error) {
       const message = `the authorization for ${url.origin} is not there: ${(error as Error).message}`;
-      return { kind: 'retry', message, alarm: true };
+      const alarm = `let the secret of the authorization for ${url.origin} hold the whole header, and be read by the function`;
+      return { kind: 'retry', message, alarm };
     }
-    const sent = { ...headers, ...authorization, host: url.host, [HEADER.userAgent]: USER_AGENT };
+    const { status, result } = await send(check, { headers, body }, { authorization, signal });
+    if (status !== 401 && status !== 403) return result;
+    // The secret may have been rotated since it was read.
+    const renewed = await authorized(authorization).catch(() => authorization);
+    if (renewed === authorization) return result;
+    return (await send(check, { headers, body }, { authorization: renewed, signal })).result;
+  };
+
+  async function send(
+    { url, rule }: Extract<CallbackCheck, { kind: 'allowed' }>,
+    { headers, body }: CompletionRequest,
+    { authorization, signal }: { readonly authorization: string | undefined; readonly signal: AbortSignal },
+  ): Promise<{ readonly status?: number; readonly result: PostResult }> {
+    const sent = {
+      ...headers,
+      ...(authorization !== undefined && { authorization }),
+      host: url.host,
+      [HEADER.userAgent]: USER_AGENT,
+    };
     let socket: Socket | undefined;
     try {
       socket = await connectChecked(url, { rule, ca: rule.ca, resolve, connect, signal });
       const answer = await exchange(socket, url, { headers: sent, body, signal });
-      return resultOfAnswer(url.origin, answer, (said) => withoutSecrets(said, sent));
+      const result = resultOfAnswer(url.origin, answer, (said) => withoutSecrets(said, sent));
+      return { status: answer.status, result };
     } catch (error) {
-      return resultOfError(url.origin, signal.aborted ? new Error(`nothing came within ${timeoutMs} ms`) : error);
+      const cause = signal.aborted ? new Error(`nothing came within ${timeoutMs} ms`) : error;
+      return { result: resultOfError(url.origin, cause) };
     } finally {
       socket?.destroy();
     }
-  };
+  }
 }
 
 async function exchange(
@@ -122,14 +148,16 @@ function flat({ headers }: IncomingMessage): Headers {
 /** The rule's own over what the caller gave: that is for the callback of his choice, and this one is the owner's. */
 async function authorizationOf(
   { authorization }: AllowedCallback,
-  readSecret: CompletionPosterDeps['readSecret'],
-): Promise<Headers> {
-  if (authorization === undefined) return {};
-  const value = typeof authorization === 'string' ? authorization : await readSecret?.(authorization.secretArn);
+  readSecret: KeptSecret | undefined,
+  refused: string | undefined,
+): Promise<string | undefined> {
+  if (authorization === undefined) return undefined;
+  const value =
+    typeof authorization === 'string' ? authorization : await readSecret?.(authorization.secretArn, refused);
   if (!value || !isSendableHeader('authorization', value)) {
     throw new TypeError('the secret is empty, or holds what no header can, such as a line break at its end');
   }
-  return { authorization: value };
+  return value;
 }
 
 /** What an endpoint says may quote the tokens that it was sent, and is stored and shown. */

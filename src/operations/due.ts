@@ -17,7 +17,7 @@ export function dueAt(record: OperationRecord, now: number): number | undefined 
     case 'claimed':
       return (record.claim?.leaseUntil ?? now) + LEASE_GRACE_MS;
     case 'dead-lettered':
-      return record.expiresAt;
+      return record.deadLetter === 'pending' ? earliest(now + grace(record), record.expiresAt) : record.expiresAt;
     case 'handed-over':
       return record.cancelForward === 'pending' ? now + grace(record) : undefined;
     case 'ended':

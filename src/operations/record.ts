@@ -109,6 +109,8 @@ export interface OperationRecord {
   /** Attempts that never ended, since it was accepted or taken up again by a person. */
   readonly crashes: number;
   readonly lastFailure?: AttemptFailure;
+  /** Whether one that is dead-lettered still has to be put where people look for what cannot run. */
+  readonly deadLetter?: 'pending' | 'done';
   readonly cancelRequestedAt?: number;
   /** The handler's own token, once handed over. */
   readonly innerToken?: string;

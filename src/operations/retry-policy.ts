@@ -24,9 +24,13 @@ const JITTER = 0.2;
  *
  * @param attempt the one that failed, counted from 1
  * @param random from 0 to 1
+ * @param askedMs what whoever failed asks to be left alone for; it gets that, up to `maxMs`
  */
-export function retryDelayMs(attempt: number, { initialMs, maxMs }: RetryPolicy, random: number): number {
+export function retryDelayMs(attempt: number, { initialMs, maxMs }: RetryPolicy, random: number, askedMs = 0): number {
   // 2 ** 1000 is not a number any more that anything can be compared with.
   const grown = initialMs * 2 ** Math.min(attempt - 1, 50);
-  return Math.round(Math.min(grown, maxMs) * (1 - JITTER * random));
+  const own = Math.min(grown, maxMs) * (1 - JITTER * random);
+  // Added here: many are asked for the same time, and none may come before it.
+  const asked = Math.min(askedMs * (1 + JITTER * random), maxMs);
+  return Math.round(Math.max(own, asked));
 }

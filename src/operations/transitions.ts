@@ -127,10 +127,15 @@ export function leaseExpired(record: OperationRecord, moment: Moment): Transitio
   if (crashes < policy.poisonAttempts) {
     return again({ ...record, crashes }, { message, failure: { message }, crash }, moment);
   }
-  const reason = `${crashes} attempts crashed; the log of invocation ${crash.invocation} says why`;
   const lastFailure = { at: now, attempt: record.attempt, message, crash };
-  const changes = { state: 'dead-lettered', claim: undefined, crashes, lastFailure, wakeUps: 0 } as const;
-  return change(record, changes, [{ kind: 'dead-letter', reason }], now);
+  const next = { ...record, state: 'dead-lettered', crashes, lastFailure, deadLetter: 'pending', wakeUps: 0 } as const;
+  return change(next, { claim: undefined }, [deadLetter(next)], now);
+}
+
+/** It is where people look for it. */
+export function deadLetterSent(record: OperationRecord, { now }: Pick<Moment, 'now'>): Transition | undefined {
+  if (record.deadLetter !== 'pending') return undefined;
+  return change(record, { deadLetter: 'done' }, [], now);
 }
 
 /**
@@ -204,7 +209,12 @@ export type CompletionResult =
   | { readonly kind: 'refused'; readonly message: string }
   /** Something has to be mended before it can be delivered. */
   | { readonly kind: 'dead-lettered'; readonly message: string }
-  | { readonly kind: 'retry'; readonly message: string };
+  | {
+      readonly kind: 'retry';
+      readonly message: string;
+      /** What the caller's side asks to be left alone for (`Retry-After`), in milliseconds. */
+      readonly retryAfterMs?: number;
+    };
 
 export function completionAttempted(
   record: OperationRecord,
@@ -223,7 +233,7 @@ export function completionAttempted(
     }
     case 'retry': {
       // The endpoint's policy is for its handler; this is the caller's side.
-      const delayMs = retryDelayMs(attempts, DEFAULT_RETRY_POLICY, random);
+      const delayMs = retryDelayMs(attempts, DEFAULT_RETRY_POLICY, random, result.retryAfterMs);
       const nextAttemptAt = now + delayMs;
       const { message: lastFailure } = result;
       const next = { ...completion, attempts, nextAttemptAt, lastFailure };
@@ -243,7 +253,7 @@ export function reconciled(record: OperationRecord, moment: Moment): Transition 
     case 'queued':
       return overtaken(record, now) ?? change(record, { wakeUps }, [wake(record, now)], now);
     case 'dead-lettered':
-      return overtaken(record, now);
+      return overtaken(record, now) ?? deadLetteredAgain(record, now);
     case 'handed-over': {
       const { innerToken = '' } = record;
       return change(record, { wakeUps }, [{ kind: 'forward-cancel', innerToken }], now);
@@ -263,12 +273,18 @@ export function deferred(
   return overtaken(record, now) ?? change(next, {}, [wake(next, now)], now);
 }
 
+/** Where the first message was lost, or nobody knows that it was sent. */
+function deadLetteredAgain(record: OperationRecord, now: number): Transition | undefined {
+  if (record.deadLetter !== 'pending') return undefined;
+  return change(record, { wakeUps: record.wakeUps + 1 }, [deadLetter(record)], now);
+}
+
 /** A person takes up what was dead-lettered, or does not want to wait for the next attempt. */
 export function retriedByHand(record: OperationRecord, { now }: Pick<Moment, 'now'>): Transition | undefined {
   if (record.state !== 'queued' && record.state !== 'dead-lettered') return undefined;
   const attempt = record.state === 'queued' ? record.attempt : record.attempt + 1;
   const next = { ...record, state: 'queued', attempt, nextAttemptAt: now, crashes: 0, wakeUps: 0 } as const;
-  return change(next, {}, [wake(next, now)], now);
+  return change(next, { deadLetter: undefined }, [wake(next, now)], now);
 }
 
 /** A person sends a completion again that the caller's side did not take. */
@@ -281,7 +297,8 @@ export function completionRedriven(record: OperationRecord, { now }: Pick<Moment
 
 function end(record: OperationRecord, outcome: Outcome, now: number): Transition {
   const completion = record.callback && ({ state: 'pending', attempts: 0, nextAttemptAt: now } as const);
-  const changes = { state: 'ended', outcome, claim: undefined, completion, wakeUps: 0 } as const;
+  const gone = { claim: undefined, deadLetter: undefined };
+  const changes = { state: 'ended', outcome, ...gone, completion, wakeUps: 0 } as const;
   return change(record, changes, completion ? [completeAt(now, now)] : [], now);
 }
 
@@ -296,6 +313,11 @@ function canceledOutcome(at: number): Outcome {
 
 function wake({ attempt, nextAttemptAt }: Pick<OperationRecord, 'attempt' | 'nextAttemptAt'>, now: number): Effect {
   return { kind: 'wake', attempt, delayMs: hop(nextAttemptAt - now) };
+}
+
+function deadLetter({ crashes, lastFailure }: Pick<OperationRecord, 'crashes' | 'lastFailure'>): Effect {
+  const reason = `${crashes} attempts crashed; the log of invocation ${lastFailure?.crash?.invocation} says why`;
+  return { kind: 'dead-letter', reason };
 }
 
 function completeAt(at: number, now: number): Effect {

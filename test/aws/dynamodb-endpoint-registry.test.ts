@@ -14,6 +14,17 @@ import { ManualClock } from '../contract/endpoint-registry.contract.ts';
 const TEXT = fc.string({ unit: 'grapheme' });
 const SERVICES = fc.array(fc.record({ name: TEXT, operations: fc.array(TEXT) }));
 
+const CALLBACK = fc.record(
+  {
+    origin: TEXT,
+    allowPrivateAddresses: fc.boolean(),
+    allowInsecure: fc.boolean(),
+    authorization: fc.oneof(TEXT, fc.record({ secretArn: TEXT })),
+    ca: TEXT,
+  },
+  { requiredKeys: ['origin'] },
+);
+
 const SPEC: fc.Arbitrary<EndpointSpec> = fc.record(
   {
     name: TEXT,
@@ -28,6 +39,12 @@ const SPEC: fc.Arbitrary<EndpointSpec> = fc.record(
       { requestsPerSecond: fc.double({ min: 0.01, max: 100_000, noNaN: true }), burst: fc.integer({ min: 1 }) },
       { requiredKeys: [] },
     ),
+    queued: fc.array(TEXT),
+    queues: fc.record({ task: TEXT, deadLetter: TEXT, completion: TEXT }),
+    allowedCallbacks: fc.array(CALLBACK),
+    promotable: fc.array(TEXT),
+    absorbFailures: fc.array(TEXT),
+    deduplicate: fc.boolean(),
   },
   { requiredKeys: ['name', 'target', 'services'] },
 );
@@ -47,6 +64,29 @@ describe('an item', () => {
     const spec = { name: 'shop', target: { namespace: 'n', taskQueue: 'q' }, services: [], owner: undefined };
     expect(Object.keys(toAttribute(spec as unknown as EndpointSpec).M ?? {})).toEqual(['name', 'target', 'services']);
   });
+});
+
+it.each<[keyof EndpointSpec, unknown]>([
+  ['queued', 'orders/place'],
+  ['queued', [1]],
+  ['promotable', { 'orders/place': true }],
+  ['absorbFailures', [['orders/place']]],
+  ['deduplicate', 'true'],
+  ['queues', '{"task":"https://sqs"}'],
+  ['queues', { task: 'https://sqs/task', completion: 'https://sqs/completion' }],
+  ['allowedCallbacks', 'https://temporal.example.com'],
+  ['allowedCallbacks', ['https://temporal.example.com']],
+  ['allowedCallbacks', [{ allowInsecure: true }]],
+  ['allowedCallbacks', [{ origin: 'https://temporal.example.com', allowPrivateAddresses: 'true' }]],
+  ['allowedCallbacks', [{ origin: 'https://temporal.example.com', authorization: { arn: 'arn:aws:secret' } }]],
+  ['allowedCallbacks', [{ origin: 'https://temporal.example.com', ca: ['PEM'] }]],
+])('an item whose %s is %j is no endpoint, which is said with its key', (member, value) => {
+  const spec = { name: 'shop', target: { namespace: 'default', taskQueue: 'shop' }, services: [], [member]: value };
+  const counts = { version: { N: '1' }, createdAt: { N: '5' }, lastModifiedAt: { N: '6' } };
+  const item = { ...partKey('shop', SPEC_PART), spec: toAttribute(spec as EndpointSpec), ...counts };
+  expect(() => toEndpoint(item, 'T')).toThrow(
+    'the item pk = "endpoint#shop", sk = "spec" of table T is no endpoint that this version of nexus-lambda reads',
+  );
 });
 
 /** A registry whose DynamoDB answers what the test lets it. */

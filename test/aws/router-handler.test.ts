@@ -39,13 +39,15 @@ interface Parts {
 function setUp({
   invoke = async () => RESULT,
   view = {},
+  endpoint = SHOP,
 }: {
   invoke?: () => Promise<LambdaHttpResult>;
   view?: Partial<EndpointView>;
+  endpoint?: Endpoint;
 } = {}) {
   const { lines, logger } = recordingLogger();
   const invoked: { readonly invocation: NexusInvocation; readonly waitMs: number }[] = [];
-  const get = async (name: string) => (name === 'shop' ? SHOP : undefined);
+  const get = async (name: string) => (name === 'shop' ? endpoint : undefined);
   const router = createRouter({
     endpoints: { get, getLatest: get, settle: async () => {}, ...view },
     invoker: {
@@ -202,6 +204,42 @@ describe('a request', () => {
     const { post, invoked } = setUp();
     await post(PATH, { event: { body: undefined } });
     expect(invoked[0]?.invocation.request.body).toBe('');
+  });
+});
+
+describe('the callback of a start that is delivered directly', () => {
+  const START = `/basic${PATH}`;
+  const allowing = { ...SHOP, allowedCallbacks: [{ origin: 'https://temporal.example.com:7243' }] };
+  const withCallback = (url: string) => ({ event: { rawQueryString: `callback=${encodeURIComponent(url)}` } });
+
+  it.each(['https://temporal.example.com:7243/namespaces/default/nexus/callback', 'temporal://system'])(
+    'is passed on where its endpoint allows it, or there is nothing to send: %s',
+    async (url) => {
+      const { post, invoked } = setUp({ endpoint: allowing });
+      expect((await post(START, withCallback(url))).statusCode).toBe(200);
+      expect(invoked).toHaveLength(1);
+    },
+  );
+
+  it.each([
+    'https://temporal.example.com/callback',
+    'http://temporal.example.com:7243/callback',
+    'https://temporal.example.com:7243@evil.example.com/',
+    'http://169.254.169.254/latest/meta-data/',
+    'http://127.0.0.1:9001/2018-06-01/runtime/invocation/next',
+    'file:///etc/passwd',
+  ])('is refused where its endpoint does not allow it, and no handler hears of it: %s', async (url) => {
+    const { post, invoked } = setUp({ endpoint: allowing });
+    const result = await post(START, withCallback(url));
+    expect(result.statusCode).toBe(400);
+    expect(bodyJson(result)).toMatchObject({ message: expect.stringMatching(/^(?:completions may not|the callback)/) });
+    expect(invoked).toEqual([]);
+  });
+
+  it('is passed on, whatever it is, where its endpoint names none', async () => {
+    const { post, invoked } = setUp();
+    expect((await post(START, withCallback('http://127.0.0.1:9001/'))).statusCode).toBe(200);
+    expect(invoked).toHaveLength(1);
   });
 });
 

@@ -299,8 +299,9 @@ describe('the entry of an endpoint that queues operations', () => {
 });
 
 describe('a gateway', () => {
-  it('has none of this where nothing is queued', () => {
-    const { template } = deploy({ queuedOperations: [] });
+  it('has none of this where nothing is queued, callbacks or not', () => {
+    const allowedCallbacks = [{ origin: 'https://temporal.example.com', authorization: { secretArn: 'arn:aws:s' } }];
+    const { template } = deploy({ queuedOperations: undefined, allowedCallbacks } as never);
     template.resourceCountIs('AWS::Lambda::EventSourceMapping', 0);
     template.resourceCountIs('AWS::Events::Rule', 0);
     template.resourceCountIs('AWS::DynamoDB::GlobalTable', 1);
@@ -308,6 +309,38 @@ describe('a gateway', () => {
     template.resourceCountIs('AWS::SQS::Queue', 2);
     expect(JSON.stringify(template)).not.toContain('NEXUS_OPERATIONS_TABLE_NAME');
     expect(entryOf(template).Properties).not.toHaveProperty('queued');
+    expect(entryOf(template).Properties).not.toHaveProperty('queues');
+    // Of direct starts, which the router refuses where they name another one.
+    expect(JSON.parse(String(entryOf(template).Properties.allowedCallbacks))).toEqual(allowedCallbacks);
+    expect(JSON.stringify(template)).not.toContain('arn:aws:s"');
+  });
+
+  it('keeps all of it, for what waits, where an endpoint queues nothing any more and does not say so by leaving it out', () => {
+    const names = (template: Template) => Object.keys(template.toJSON().Resources).sort();
+    const { template, stack } = deploy({ queuedOperations: [] });
+    const queueing = deploy();
+    expect(names(template)).toEqual(names(queueing.template));
+    const { queued = [], ...kept } = entryOf(template).Properties;
+    expect(queued).toEqual([]);
+    expect(kept.queues).toEqual(entryOf(queueing.template).Properties.queues);
+    const info = Match.stringLikeRegexp('keeps what runs the operations that wait; leave queuedOperations out once');
+    expect(Annotations.fromStack(stack).findInfo('*', info)).toHaveLength(1);
+    expect(Annotations.fromStack(queueing.stack).findInfo('*', info)).toEqual([]);
+  });
+
+  it('may be imported by an endpoint that names callbacks, and queues nothing', () => {
+    const stack = createStack();
+    const gateway = NexusGateway.fromGatewayAttributes(stack, 'Imported', {
+      url: 'https://nexus.example.com',
+      apiId: 'api',
+      tableName: 'endpoints',
+      routerRoleArn: 'arn:aws:iam::111111111111:role/router',
+    });
+    const allowedCallbacks = [{ origin: 'https://temporal.example.com' }];
+    const props = { taskQueue: 'orders', name: 'orders', gateway, handler: createHandler(stack), allowedCallbacks };
+    new NexusEndpoint(stack, 'Endpoint', props);
+    const { Properties } = entryOf(Template.fromStack(stack));
+    expect(JSON.parse(String(Properties.allowedCallbacks))).toEqual(allowedCallbacks);
   });
 
   it('serves queues of another stack of its app', () => {
@@ -348,8 +381,8 @@ describe('the synth fails', () => {
     [{ queuedOperations: ['ship'] }, /"ship" in its queuedOperations is no "service\/operation"/],
     [{ absorbFailures: ['ship'] }, /"ship" in its absorbFailures is no "service\/operation"/],
     [
-      { queuedOperations: [], allowedCallbacks: [{ origin: 'https://a.example.com' }] },
-      /its allowedCallbacks are for queuedOperations, and it has none/,
+      { queuedOperations: [], allowedCallbacks: [{ origin: 'https://a.example.com/x' }] },
+      /write "https:\/\/a.example.com"/,
     ],
     [{ allowedCallbacks: [{ origin: 'http://a.example.com' }] }, /not encrypted; take https, or add allowInsecure/],
   ])('for %o', (endpoint, message) => {

@@ -13,6 +13,7 @@ import {
   cancelRequested,
   completionAttempted,
   completionRedriven,
+  deadLetterSent,
   leaseExpired,
   received,
   reconciled,
@@ -135,7 +136,10 @@ const change: fc.Arbitrary<Change> = fc.oneof(
   ),
   fc
     .tuple(
-      fc.constantFrom(cancelRequested, cancelForwarded, reconciled, retriedByHand, completionRedriven, leaseExpired),
+      fc.constantFrom(
+        ...[cancelRequested, cancelForwarded, deadLetterSent],
+        ...[reconciled, retriedByHand, completionRedriven, leaseExpired],
+      ),
       moment,
     )
     .map(

@@ -3,6 +3,7 @@ import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import type { LambdaHttpResult, NexusInvocation } from '../../src/handler/invocation.ts';
 import { createLocalOperations, type LocalOperationsDeps } from '../../src/local/local-operations.ts';
 import { openEphemeralStore } from '../../src/local/store.ts';
+import { COMPLETION_ALARM } from '../../src/operations/completion-alarms.ts';
 import { InvokeError } from '../../src/router/errors.ts';
 import type { Endpoint } from '../../src/router/ports.ts';
 import { newRecord } from '../contract/operation-records.ts';
@@ -206,6 +207,23 @@ describe('operations of the dev server', () => {
     await expect.poll(async () => (await store.get(token))?.completion?.state, patience).toBe('delivered');
     expect(await stateOf(token)).toBe('ended');
     expect(told).toEqual(['2 queued it does not load', '3 queued a bug', '3 ended a bug', 'completion delivered']);
+  });
+});
+
+describe('a completion that its callback refuses', () => {
+  it('is said with what to mend, once for all that wait for that', async () => {
+    const callback = await openCallback((_, response) => response.writeHead(401).end());
+    onTestFinished(() => callback.close());
+    const { serve, accept, store, lines } = openProcess();
+    await serve();
+    const origin = `http://127.0.0.1:${callback.port}`;
+    for (let count = 0; count < 2; count++) {
+      const token = await accept('place', { query: `callback=${encodeURIComponent(origin)}` });
+      await expect.poll(async () => (await store.get(token))?.completion?.attempts, patience).toBe(1);
+    }
+    expect(lines).toMatchObject([
+      { level: 'error', message: COMPLETION_ALARM, meta: { callback: origin, reason: `${origin} answered 401` } },
+    ]);
   });
 });
 

@@ -82,7 +82,7 @@ describe('a completion on its way to a callback', () => {
   it('is not sent on by a redirect', async () => {
     const target = await open(says(200));
     const { result } = await post(says(307, '', { location: `http://127.0.0.1:${target.port}/` }));
-    expect(result).toMatchObject({ kind: 'retry', alarm: true });
+    expect(result).toMatchObject({ kind: 'retry', alarm: expect.any(String) });
     expect(target.connections()).toBe(0);
   });
 
@@ -92,7 +92,7 @@ describe('a completion on its way to a callback', () => {
     ['retried after a 404 of an ingress', says(404, 'no route'), { kind: 'retry' }],
     ['dead-lettered after 400', says(400, '{"message":"result exceeds size limit"}', json), { kind: 'dead-lettered' }],
     ['retried after 503', says(503), { kind: 'retry' }],
-    ['retried, with an alarm, after 401', says(401), { kind: 'retry', alarm: true }],
+    ['retried, with an alarm, after 401', says(401), { kind: 'retry', alarm: expect.any(String) }],
     [
       'retried after 101',
       (_, { socket }) => socket?.end('HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n\r\n'),
@@ -254,7 +254,11 @@ describe('where a completion may go', () => {
     ['http://temporal.internal/', ['temporal.example.com'], 'no IP address'],
   ])('is not %s at %j', async (url, addresses, reason) => {
     const { result, dialed, server } = await postTo(url, addresses);
-    expect(result).toMatchObject({ kind: 'retry', alarm: true, message: expect.stringContaining(reason) });
+    expect(result).toMatchObject({
+      kind: 'retry',
+      alarm: expect.any(String),
+      message: expect.stringContaining(reason),
+    });
     expect(dialed).toEqual([]);
     expect(server.connections()).toBe(0);
   });
@@ -272,14 +276,18 @@ describe('where a completion may go', () => {
     const poster = createCompletionPoster({ callbacks: privately, connect: network.connect, resolve });
     const attempt = () => poster('http://temporal.example.com/', completion);
     expect(await attempt()).toEqual({ kind: 'delivered' });
-    expect(await attempt()).toMatchObject({ kind: 'retry', alarm: true });
+    expect(await attempt()).toMatchObject({ kind: 'retry', alarm: expect.any(String) });
     expect(await attempt()).toEqual({ kind: 'delivered' });
     expect(network.dialed).toEqual(['8.8.8.8', '8.8.4.4']);
   });
 
   it('is not where a connection arrives elsewhere, and then nothing is sent', async () => {
     const { result, dialed, server } = await postTo('http://temporal.example.com/', ['8.8.8.8'], '10.0.0.5');
-    expect(result).toMatchObject({ kind: 'retry', alarm: true, message: expect.stringContaining('at 10.0.0.5') });
+    expect(result).toMatchObject({
+      kind: 'retry',
+      alarm: expect.any(String),
+      message: expect.stringContaining('at 10.0.0.5'),
+    });
     expect([dialed, server.received]).toEqual([['8.8.8.8'], []]);
     await expect.poll(server.open).toBe(0);
   });
@@ -342,14 +350,18 @@ describe('a completion that goes by HTTPS', () => {
     ['another address', certificate.cert, { host: '8.8.8.8' }],
   ])('is retried, with an alarm, and not sent where the certificate is of %s', async (_, ca, options) => {
     const { result, server } = await securely(ca, options);
-    expect(result).toMatchObject({ kind: 'retry', alarm: true });
+    expect(result).toMatchObject({ kind: 'retry', alarm: expect.any(String) });
     expect(server.received).toEqual([]);
   });
 
   it('is retried, with an alarm, and not sent where the certificate is no longer valid', async () => {
     const cert = selfSignedCertificate(HOST, { until: '20210101000000Z' });
     const { result, server } = await securely(cert.cert, { cert });
-    expect(result).toMatchObject({ kind: 'retry', alarm: true, message: expect.stringContaining('expired') });
+    expect(result).toMatchObject({
+      kind: 'retry',
+      alarm: expect.any(String),
+      message: expect.stringContaining('expired'),
+    });
     expect(server.received).toEqual([]);
   });
 
@@ -357,7 +369,7 @@ describe('a completion that goes by HTTPS', () => {
     vi.stubEnv('NODE_TLS_REJECT_UNAUTHORIZED', '0');
     ends.push(async () => vi.unstubAllEnvs());
     const { result, server } = await securely(undefined);
-    expect(result).toMatchObject({ kind: 'retry', alarm: true });
+    expect(result).toMatchObject({ kind: 'retry', alarm: expect.any(String) });
     expect(server.received).toEqual([]);
   });
 
@@ -402,9 +414,54 @@ describe('the authorization of completions', () => {
     ['ends in a line break', async () => 'Bearer x\n', 'such as a line break at its end'],
   ])('raises an alarm, and nothing is sent, where its secret %s', async (_, readSecret, words) => {
     const { result, connections } = await sent({ secretArn }, { readSecret });
-    expect(result).toMatchObject({ kind: 'retry', alarm: true, message: expect.stringContaining(words) });
+    expect(result).toMatchObject({ kind: 'retry', alarm: expect.any(String), message: expect.stringContaining(words) });
     expect(result).not.toMatchObject({ message: expect.stringContaining('Bearer') });
     expect(connections).toBe(0);
+  });
+
+  /** Posts where the callback lets nobody in but the bearer of `good`, with a secret that says one value after the other. */
+  async function rotated(good: string, values: (string | Error)[]) {
+    const server = await open((request, response) => {
+      response.writeHead(request.headers.authorization === good ? 200 : 401).end();
+    });
+    const asked: (string | undefined)[] = [];
+    const poster = createCompletionPoster({
+      callbacks: {
+        allowed: [{ origin: PRIVATE, allowPrivateAddresses: true, allowInsecure: true, authorization: { secretArn } }],
+      },
+      connect: createNetwork(server.port).connect,
+      async readSecret(_arn, refused) {
+        asked.push(refused);
+        const value = values.shift() ?? 'Bearer last';
+        if (value instanceof Error) throw value;
+        return value;
+      },
+    });
+    const result = await poster(PRIVATE, completion);
+    return { result, asked, sent: server.received.map(({ headers }) => headers.authorization) };
+  }
+
+  it('is read once more, and sent, where the callback refuses it: it may have been rotated', async () => {
+    const { result, asked, sent } = await rotated('Bearer new', ['Bearer old', 'Bearer new']);
+    expect(result).toEqual({ kind: 'delivered' });
+    expect(asked).toEqual([undefined, 'Bearer old']);
+    expect(sent).toEqual(['Bearer old', 'Bearer new']);
+  });
+
+  it('is not sent a third time', async () => {
+    const { result, sent } = await rotated('Bearer third', ['Bearer old', 'Bearer new', 'Bearer third']);
+    expect(result).toMatchObject({ kind: 'retry', alarm: expect.any(String) });
+    expect(sent).toEqual(['Bearer old', 'Bearer new']);
+  });
+
+  it.each<[string, string | Error]>([
+    ['is what it was', 'Bearer old'],
+    ['cannot be read', new Error('throttled')],
+    ['holds what is no header', 'Bearer new\n'],
+  ])('is not sent again where it %s', async (_, again) => {
+    const { result, sent } = await rotated('Bearer new', ['Bearer old', again]);
+    expect(result).toMatchObject({ kind: 'retry', message: expect.stringContaining('401') });
+    expect(sent).toEqual(['Bearer old']);
   });
 
   it('cannot be in a secret that nobody reads', async () => {

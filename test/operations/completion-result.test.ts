@@ -67,14 +67,16 @@ describe('resultOfAnswer', () => {
   });
 
   it.each([401, 403])('tries again after %i, and raises an alarm', (status) => {
-    const expected = { kind: 'retry', message: `${ORIGIN} answered ${status}: "no"`, alarm: true };
+    const alarm = `give what ${ORIGIN} lets completions in by as its authorization in allowedCallbacks, or mend its access`;
+    const expected = { kind: 'retry', message: `${ORIGIN} answered ${status}: "no"`, alarm };
     expect(answered(status, { message: 'no' })).toEqual(expected);
     expect(answered(status, { ...override(false), message: 'no' })).toEqual(expected);
   });
 
   it.each([302, 303, 307])('tries again after the redirect %i, and raises an alarm', (status) => {
     const message = `${ORIGIN} answered ${status}, a redirect, which is not followed`;
-    expect(answered(status)).toEqual({ kind: 'retry', message, alarm: true });
+    const alarm = `take away what redirects completions at ${ORIGIN}, such as a page for signing in or for maintenance`;
+    expect(answered(status)).toEqual({ kind: 'retry', message, alarm });
   });
 
   it.each([301, 308])('gives up on the moved URL of a %i until somebody mends it', (status) => {
@@ -102,6 +104,29 @@ describe('resultOfAnswer', () => {
     expect(answered(status, override(retryable))).toMatchObject({ kind });
     const headers = { 'nexus-request-retryable': retryable ? 'True' : 'false' };
     expect(answered(status, '', { headers })).toMatchObject({ kind });
+  });
+
+  const DATE = 'Wed, 21 Oct 2026 07:28:00 GMT';
+
+  it.each<[number, string, string, number | undefined]>([
+    [429, '120', '', 120_000],
+    [503, '0', '', 0],
+    [503, '999999999', '', 999_999_999_000],
+    [503, 'Wed, 21 Oct 2026 07:29:30 GMT', DATE, 90_000],
+    [503, 'Wed, 21 Oct 2026 07:27:00 GMT', DATE, undefined],
+    [503, 'Wed, 21 Oct 2026 07:29:30 GMT', '', undefined],
+    [503, '-5', DATE, undefined],
+    [503, '1.5', '', undefined],
+    [429, 'soon', DATE, undefined],
+    [500, '120', '', undefined],
+    [408, '120', '', undefined],
+  ])('after %i with Retry-After "%s" at "%s" is left alone for %s ms', (status, given, date, retryAfterMs) => {
+    const message = `${ORIGIN} answered ${status}`;
+    const headers = { 'retry-after': given, ...(date && { date }) };
+    expect(answered(status, '', { headers })).toEqual({
+      ...{ kind: 'retry', message },
+      ...(retryAfterMs !== undefined && { retryAfterMs }),
+    });
   });
 
   it('lets the failure say whether to try again, where a header says something else', () => {
@@ -150,8 +175,14 @@ describe('resultOfError', () => {
     coded('SELF_SIGNED_CERT_IN_CHAIN'),
     coded('UNABLE_TO_VERIFY_LEAF_SIGNATURE'),
     coded('ERR_TLS_CERT_ALTNAME_INVALID'),
-    new ForbiddenAddress('temporal.example.com has the address 10.0.0.5: it is a private address'),
   ])('raises an alarm besides after %s', (error) => {
-    expect(resultOfError(ORIGIN, error)).toMatchObject({ kind: 'retry', alarm: true });
+    const alarm = `renew the certificate of ${ORIGIN}, or give its private authority as its ca in allowedCallbacks`;
+    expect(resultOfError(ORIGIN, error)).toMatchObject({ kind: 'retry', alarm });
+  });
+
+  it('raises an alarm besides where the host has an address that nothing may be sent to', () => {
+    const error = new ForbiddenAddress('temporal.example.com has the address 10.0.0.5: it is a private address');
+    const alarm = `let ${ORIGIN} resolve to addresses that completions may go to; private ones take allowPrivateAddresses: true`;
+    expect(resultOfError(ORIGIN, error)).toMatchObject({ kind: 'retry', alarm });
   });
 });

@@ -28,3 +28,17 @@ it('takes off a fifth at most, so that what failed together is not tried again t
 it('spreads over all of that fifth', () => {
   expect([0, 0.5, 1].map((chance) => retryDelayMs(4, DEFAULT_RETRY_POLICY, chance))).toEqual([8_000, 7_200, 6_400]);
 });
+
+it('waits no less than it was asked to, up to the longest, and spreads those who were asked for the same', () => {
+  fc.assert(
+    fc.property(attempt, policy, random, fc.integer({ min: 0, max: 1e12 }), (failed, given, chance, askedMs) => {
+      const delay = retryDelayMs(failed, given, chance, askedMs);
+      expect(delay).toBeGreaterThanOrEqual(Math.min(askedMs, given.maxMs));
+      expect(delay).toBeLessThanOrEqual(given.maxMs);
+      expect(delay).toBeGreaterThanOrEqual(retryDelayMs(failed, given, chance));
+    }),
+  );
+  expect([0, 0.5, 1].map((chance) => retryDelayMs(1, DEFAULT_RETRY_POLICY, chance, 60_000))).toEqual([
+    60_000, 66_000, 72_000,
+  ]);
+});

@@ -9,6 +9,7 @@ import {
   cancelRequested,
   completionAttempted,
   completionRedriven,
+  deadLetterSent,
   received,
   reconciled,
   retriedByHand,
@@ -100,6 +101,7 @@ export class SimulatedDelivery {
           break;
         case 'dead-letter':
           this.deadLetters++;
+          this.write(deadLetterSent(this.record, this.moment), this.record, false);
           break;
       }
     }

@@ -8,6 +8,7 @@ import {
   cancelRequested,
   completionAttempted,
   completionRedriven,
+  deadLetterSent,
   interrupted,
   leaseExpired,
   received,
@@ -50,7 +51,7 @@ function woken(record: OperationRecord, attempt = record.attempt, now = NOW) {
 
 const handedOver = () => attempted(newRecord(CALLBACK), HANDED_OVER);
 const waiting = () => attempted(newRecord(), FAILED);
-const deadLettered = (members = {}) => crashedTimes(5, members);
+const deadLettered = (members = {}) => deadLetterSent(crashedTimes(5, members), { now: NOW })!.record;
 const finished = (members: Parameters<typeof newRecord>[0] = CALLBACK) => attempted(newRecord(members), SUCCESS(NOW));
 
 describe('a wake-up', () => {
@@ -389,6 +390,16 @@ describe('a completion', () => {
     expect(delays.slice(0, 3)).toEqual([1_000, 2_000, 4_000]);
     expect(delays.slice(11)).toEqual([2_048_000, 3_600_000, 3_600_000]);
   });
+
+  it.each([
+    [500, 1_000],
+    [120_000, 120_000],
+    [86_400_000, 3_600_000],
+  ])('is tried again %i ms after a failure that asked for that, where it is no more than an hour', (asked, delayMs) => {
+    const { record, effects } = post(finished(), { kind: 'retry', message: '429', retryAfterMs: asked })!;
+    expect(record.completion?.nextAttemptAt).toBe(NOW + delayMs);
+    expect(effects).toEqual([{ kind: 'complete', delayMs: Math.min(delayMs, 900_000) }]);
+  });
 });
 
 describe('the reconciler', () => {
@@ -434,6 +445,28 @@ describe('the reconciler', () => {
         failure: { timeoutFailureInfo: {} },
       });
     }
+  });
+
+  it('puts what was dead-lettered where people look for it, until it knows that it is there', () => {
+    const lost = crashedTimes(5);
+    const dueAt = lost.dueAt!;
+    expect(lost).toMatchObject({ deadLetter: 'pending', dueAt: lost.lastFailure!.at + MINUTE });
+    const { record, effects } = look(lost, dueAt)!;
+    const reason = `5 attempts crashed; the log of invocation ${CLAIM.invocation} says why`;
+    expect(effects).toEqual([{ kind: 'dead-letter', reason }]);
+    expect(record).toMatchObject({
+      state: 'dead-lettered',
+      attempt: 5,
+      deadLetter: 'pending',
+      dueAt: dueAt + 2 * MINUTE,
+    });
+    const { record: there } = deadLetterSent(record, { now: dueAt })!;
+    expect(there).toMatchObject({ state: 'dead-lettered', deadLetter: 'done' });
+    expect(there.dueAt).toBeUndefined();
+    expect(deadLetterSent(there, { now: NOW })).toBeUndefined();
+    // Whoever goes on with it goes on without.
+    expect(retriedByHand(record, { now: NOW })!.record).not.toHaveProperty('deadLetter');
+    expect(cancelRequested(record, { now: NOW })!.record).not.toHaveProperty('deadLetter');
   });
 
   it('sends a completion again whose message was lost', () => {
