@@ -105,7 +105,8 @@ export function createEndpointWrites({ registry, clock }: EndpointWritesDeps): E
     },
 
     async update(name, given, author) {
-      const { settings, version, reason, expiresInMs, ...declared } = given;
+      const { settings: some, version, reason, expiresInMs, ...declared } = given;
+      const settings = some !== null && Object.keys(some ?? {}).length === 0 ? undefined : some;
       const isSet = Object.values(settings ?? {}).some((value) => value !== null);
       if (isSet && reason === undefined) {
         throw bad('say why the settings are changed, for whoever looks next: {"reason": …}');
