@@ -121,7 +121,7 @@ export function createEndpointWrites({ registry, clock }: EndpointWritesDeps): E
         const read = await find(name, version);
         const next = settings === undefined ? undefined : checked(() => withSettings(read, settings, mark, now));
         // Before anything is written.
-        if (next !== undefined) checked(() => checkOverride(read, next));
+        if (next !== undefined) checked(() => checkOverride(read, next, now));
         const { endpoint, notes } = await declare(read, declared);
         const names = Object.keys(settings ?? (next && read.override?.settings) ?? {});
         return {
