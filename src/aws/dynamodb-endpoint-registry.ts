@@ -149,7 +149,7 @@ export function createDynamoEndpointRegistry(deps: DynamoEndpointRegistryDeps): 
     },
 
     async override(read, next) {
-      checkOverride(read, next);
+      checkOverride(read, next, clock.now());
       const { name, version } = read;
       const before = read.override?.version;
       const override = { ...next, version: (before ?? 0) + 1 };

@@ -1,8 +1,8 @@
 import { Argument, Command, InvalidArgumentError, Option } from 'commander';
 import { COMPLETION_STATES, OPERATION_STATES } from '../router/operation-query.ts';
 import { parseAge } from './age.ts';
-import { DEV_URL } from './api-url.ts';
 import { parseEndpointName, parseNonEmpty } from './arguments.ts';
+import { withConnection } from './connection-options.ts';
 import { type OperationCommandOptions, runOperationCommand } from './run-operation-command.ts';
 
 const EXAMPLE = `
@@ -125,19 +125,6 @@ export function operationCommand(): Command {
   ).action((many, given) => run({ command: 'redrive', tokens: many, ...given }));
 
   return command;
-}
-
-function withConnection(command: Command): Command {
-  return command
-    .addOption(
-      new Option('--url <url>', 'the API of a deployment, or the dev server').default(DEV_URL).argParser(parseNonEmpty),
-    )
-    .addOption(
-      new Option('--sign', 'send an AWS signature to any host, for AWS_REGION (default: to hosts of AWS only)'),
-    )
-    .addOption(
-      new Option('-o, --output <format>', 'the form of what is shown').choices(['text', 'json']).default('text'),
-    );
 }
 
 async function run(options: OperationCommandOptions): Promise<void> {

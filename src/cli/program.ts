@@ -3,6 +3,7 @@ import { createRequire } from 'node:module';
 import { Command } from 'commander';
 import { devCommand } from './dev-command.ts';
 import { doctorCommand } from './doctor-command.ts';
+import { endpointCommand } from './endpoint-command.ts';
 import { operationCommand } from './operation-command.ts';
 
 /** Runs the command line; `argv` as in `process.argv`. Wrong arguments end the process with exit code 1. */
@@ -12,7 +13,8 @@ export async function run(argv: readonly string[]): Promise<void> {
     .version(packageVersion(), '--version', 'print the version')
     .helpOption('--help', 'show this')
     .showHelpAfterError('(nexus-lambda --help, or nexus-lambda dev --help, shows what is allowed)')
-    .configureHelp({ showGlobalOptions: true });
+    // `--version` of a command is that of what it changes.
+    .enablePositionalOptions();
   program.addCommand(devCommand().copyInheritedSettings(program));
   program.addCommand(
     doctorCommand()
@@ -23,6 +25,11 @@ export async function run(argv: readonly string[]): Promise<void> {
     operationCommand()
       .copyInheritedSettings(program)
       .showHelpAfterError('(nexus-lambda operation --help shows what is allowed)'),
+  );
+  program.addCommand(
+    endpointCommand()
+      .copyInheritedSettings(program)
+      .showHelpAfterError('(nexus-lambda endpoint --help shows what is allowed)'),
   );
   await program.parseAsync(argv);
 }

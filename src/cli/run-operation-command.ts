@@ -1,18 +1,11 @@
 import type { OperationSummary } from '../router/operation-description.ts';
 import type { RedrivenPage } from '../router/operation-management.ts';
 import { MAX_LIST_LIMIT } from '../router/operation-query.ts';
-import { parseApiUrl } from './api-url.ts';
 import { createOperationClient, type OperationAction, type OperationClient } from './operation-client.ts';
 import { OperationCommandError } from './operation-command-error.ts';
 import { formatCounts, formatDescription, formatOperations, formatResult } from './operation-text.ts';
-import { oneLine, type Shown, shownHere } from './output.ts';
-import { findPackagesFrom } from './project-packages.ts';
-
-interface Connection {
-  readonly url: string;
-  readonly sign?: true;
-  readonly output: 'text' | 'json';
-}
+import { oneLine } from './output.ts';
+import { type CommandProcess, type Connection, type Done, runManagementCommand } from './run-management-command.ts';
 
 /** What a command line asks for. */
 export type OperationCommandOptions = Connection &
@@ -37,48 +30,18 @@ export type OperationCommandOptions = Connection &
 
 type Of<Command extends OperationCommandOptions['command']> = Extract<OperationCommandOptions, { command: Command }>;
 
-/** Where it runs, and writes. */
-export interface OperationCommandProcess {
-  readonly stdout: { write(text: string): unknown; readonly columns?: number };
-  readonly stderr: { write(text: string): unknown; readonly isTTY?: boolean };
-  readonly env: Readonly<Record<string, string | undefined>>;
-  cwd(): string;
-}
-
-/** What is to be written to stdout, and the exit code. */
-interface Done {
-  readonly json: unknown;
-  readonly text: (shown: Shown) => string;
-  readonly code?: number;
-}
-
 /** So many are redriven by one request: a Lambda function is done with them long before its gateway gives up. */
 const REDRIVE_PAGE = 100;
 
 /** Asks the management API, and writes what it answers. Resolves to the exit code; errors are on stderr then. */
-export async function runOperationCommand(
-  options: OperationCommandOptions,
-  process: OperationCommandProcess,
-): Promise<number> {
-  const { stdout, stderr, env } = process;
-  try {
-    findPackagesFrom(process.cwd());
-    const client = createOperationClient({ url: parseApiUrl(options.url), sign: options.sign === true, env });
-    const { json, text, code = 0 } = await runOn(client, options, stderr);
-    const written = options.output === 'json' ? JSON.stringify(json, undefined, 2) : text(shownHere(stdout));
-    if (written !== '') stdout.write(`${written}\n`);
-    return code;
-  } catch (error) {
-    if (!(error instanceof OperationCommandError)) throw error;
-    stderr.write(`error: ${error.message}\n`);
-    return 1;
-  }
+export function runOperationCommand(options: OperationCommandOptions, process: CommandProcess): Promise<number> {
+  return runManagementCommand(options, process, (ask) => runOn(createOperationClient(ask), options, process.stderr));
 }
 
 function runOn(
   client: OperationClient,
   options: OperationCommandOptions,
-  stderr: OperationCommandProcess['stderr'],
+  stderr: CommandProcess['stderr'],
 ): Promise<Done> {
   switch (options.command) {
     case 'list':
@@ -104,7 +67,7 @@ function runOn(
 async function list(
   client: OperationClient,
   { endpoint, state, completion, olderThan, limit }: Of<'list'>,
-  stderr: OperationCommandProcess['stderr'],
+  stderr: CommandProcess['stderr'],
 ): Promise<Done> {
   const acceptedBefore = olderThan === undefined ? undefined : Date.now() - olderThan;
   const operations: OperationSummary[] = [];
@@ -146,7 +109,7 @@ async function result(client: OperationClient, token: string): Promise<Done> {
 async function act(
   client: OperationClient,
   { command, tokens }: Of<OperationAction>,
-  stderr: OperationCommandProcess['stderr'],
+  stderr: CommandProcess['stderr'],
 ): Promise<Done> {
   const operations: OperationSummary[] = [];
   let failures = 0;
@@ -169,7 +132,7 @@ async function act(
 async function redriveAll(
   client: OperationClient,
   { endpoint, refused }: Of<OperationAction> & { readonly endpoint: string },
-  stderr: OperationCommandProcess['stderr'],
+  stderr: CommandProcess['stderr'],
 ): Promise<Done> {
   const operations = refused ? [] : await redrivePages(client, { endpoint, state: 'dead-lettered' }, stderr);
   const which = refused ? 'refused' : 'dead-lettered';
@@ -187,7 +150,7 @@ async function redriveAll(
 async function redrivePages(
   client: OperationClient,
   filter: { readonly endpoint: string; readonly state?: string; readonly completion?: string },
-  stderr: OperationCommandProcess['stderr'],
+  stderr: CommandProcess['stderr'],
 ): Promise<readonly RedrivenPage[]> {
   const pages: RedrivenPage[] = [];
   const what = filter.state === undefined ? 'completions' : 'operations';

@@ -58,7 +58,7 @@ export function createSqliteEndpointRegistry(db: DatabaseSync, clock: Clock): En
       if (remove.run(name, version).changes === 0) throw whyUnchanged(name, version);
     },
     async override(read, next) {
-      checkOverride(read, next);
+      checkOverride(read, next, clock.now());
       const { name, version } = read;
       const overrideVersion = read.override?.version ?? 0;
       const stored: EndpointOverride = { ...next, version: overrideVersion + 1 };

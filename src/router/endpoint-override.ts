@@ -1,3 +1,4 @@
+import { effectiveSettings } from './effective-settings.ts';
 import type { Endpoint } from './ports.ts';
 import { type EndpointSettings, settingsProblems } from './settings.ts';
 
@@ -41,14 +42,22 @@ export function fullVersion({ version, override }: Pick<Endpoint, 'version' | 'o
 }
 
 /**
- * Fails with a TypeError that says what is wrong where an endpoint cannot be overridden so. What a deploy left wrong is no
- * reason: it must not keep anybody from a pause.
+ * Fails with a TypeError that says what is wrong where an endpoint cannot be overridden so. What a deploy or an expiry left
+ * wrong is no reason: it must not keep anybody from a pause.
  *
  * @param read the endpoint as it is
+ * @param now milliseconds since the epoch
  */
-export function checkOverride(read: Pick<Endpoint, 'name' | 'settings' | 'override'>, next: OverrideSpec): void {
-  const before = settingsProblems(valuesOver(read.settings, read.override));
-  const problems = settingsProblems(valuesOver(read.settings, next)).filter((problem) => !before.includes(problem));
+export function checkOverride(
+  read: Pick<Endpoint, 'name' | 'settings' | 'override'>,
+  next: OverrideSpec,
+  now: number,
+): void {
+  const before = settingsProblems(effectiveSettings(read, now));
+  const after = Object.entries(next.settings).map(([name, { value }]) => [name, value] as const);
+  const problems = settingsProblems({ ...read.settings, ...Object.fromEntries(after) }).filter(
+    (problem) => !before.includes(problem),
+  );
   const marks = [...Object.values(next.settings), ...(next.paused === undefined ? [] : [next.paused])];
   if (marks.some(({ author }) => author === '')) problems.push('an override needs an author');
   if (marks.some(({ reason }) => reason.trim() === '')) problems.push('an override needs a reason');
@@ -56,9 +65,4 @@ export function checkOverride(read: Pick<Endpoint, 'name' | 'settings' | 'overri
     problems.push('the times of an override are whole milliseconds since the epoch');
   }
   if (problems.length > 0) throw new TypeError(`endpoint "${read.name}": ${problems.join('; ')}`);
-}
-
-function valuesOver(declared: EndpointSettings = {}, override: OverrideSpec | undefined): EndpointSettings {
-  const entries = Object.entries(override?.settings ?? {}).map(([name, { value }]) => [name, value] as const);
-  return { ...declared, ...Object.fromEntries(entries) };
 }

@@ -105,7 +105,8 @@ export function createEndpointWrites({ registry, clock }: EndpointWritesDeps): E
     },
 
     async update(name, given, author) {
-      const { settings, version, reason, expiresInMs, ...declared } = given;
+      const { settings: some, version, reason, expiresInMs, ...declared } = given;
+      const settings = some !== null && Object.keys(some ?? {}).length === 0 ? undefined : some;
       const isSet = Object.values(settings ?? {}).some((value) => value !== null);
       if (isSet && reason === undefined) {
         throw bad('say why the settings are changed, for whoever looks next: {"reason": …}');
@@ -120,7 +121,7 @@ export function createEndpointWrites({ registry, clock }: EndpointWritesDeps): E
         const read = await find(name, version);
         const next = settings === undefined ? undefined : checked(() => withSettings(read, settings, mark, now));
         // Before anything is written.
-        if (next !== undefined) checked(() => checkOverride(read, next));
+        if (next !== undefined) checked(() => checkOverride(read, next, now));
         const { endpoint, notes } = await declare(read, declared);
         const names = Object.keys(settings ?? (next && read.override?.settings) ?? {});
         return {

@@ -190,6 +190,22 @@ describe('an entry', () => {
     expect(await registry.get('shop')).not.toHaveProperty('description');
   });
 
+  it('leaves what was set at run time, until it is removed itself', async () => {
+    const { stack, registry } = setUp();
+    await stack.deploy({ Entry: { ...entry, settings: '{"retryAttempts":9}' } });
+    const mark = { author: 'iam:arn:aws:iam::1:role/OnCall', reason: 'incident 42', at: 1 };
+    const override = { settings: { retryAttempts: { value: 2, ...mark } }, paused: mark };
+    await registry.override((await registry.get('shop'))!, override);
+    await stack.deploy({ Entry: { ...version(2, entry), settings: '{"retryAttempts":7}' } });
+    expect(await registry.get('shop')).toMatchObject({
+      ...{ services: VERSIONS[2], settings: { retryAttempts: 7 }, version: 2 },
+      override: { ...override, version: 1 },
+    });
+    await stack.deploy({});
+    await stack.deploy({ Entry: entry });
+    expect(await registry.get('shop')).not.toHaveProperty('override');
+  });
+
   it('is written once more when the request comes again', async () => {
     const { handler, registry } = setUp();
     await handler(event('Create', entry), context);

@@ -88,6 +88,20 @@ describe('a start', () => {
     });
   });
 
+  it('is retried by the settings of run time, as long as these hold', async () => {
+    const { store, clock, start } = setUp();
+    const mark = { author: 'local', reason: 'incident 42', at: NOW };
+    const shop: Endpoint = {
+      ...SHOP,
+      settings: { retryInitialMs: 100, retryAttempts: 7 },
+      override: { settings: { retryAttempts: { value: 2, ...mark, expiresAt: NOW + 1_000 } }, version: 1 },
+    };
+    const policy = async () => (await store.get(await start({}, LOCAL, shop)))?.policy;
+    expect(await policy()).toMatchObject({ initialMs: 100, attempts: 2 });
+    clock.time += 1_000;
+    expect(await policy()).toMatchObject({ initialMs: 100, attempts: 7 });
+  });
+
   it.each([
     ['another operation', { path: '/orders/quote' }],
     ['an operation of another service', { path: '/bills/place' }],

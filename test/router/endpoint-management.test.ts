@@ -281,7 +281,7 @@ describe('PATCH', () => {
     ],
     [[], 'the body is no JSON object'],
     [{}, 'nothing is to be changed; give settings, description, target or callers'],
-    [{ version: 1, reason: 'r' }, 'nothing is to be changed'],
+    [{ version: 1, reason: 'r', settings: {} }, 'nothing is to be changed'],
     [{ setting: {} }, 'there is no "setting" here; allowed here: settings, '],
     [{ settings: { burst: '5' } }, 'settings is "{\\"burst\\":\\"5\\"}"; it takes an object with a number for each'],
     [{ settings: { burst: 5 } }, 'say why the settings are changed, for whoever looks next: {"reason": …}'],

@@ -11,8 +11,8 @@ it('counts the versions of spec and override as one', () => {
 
 describe('an override', () => {
   it('is taken where its values are, beside those of the deploy', () => {
-    checkOverride(shop, { settings: {} });
-    checkOverride(shop, { settings: { burst: { value: 5, ...mark } }, paused: { ...mark, expiresAt: 2_000 } });
+    checkOverride(shop, { settings: {} }, 1_000);
+    checkOverride(shop, { settings: { burst: { value: 5, ...mark } }, paused: { ...mark, expiresAt: 2_000 } }, 1_000);
   });
 
   it.each<[string, OverrideSpec, RegExp]>([
@@ -36,16 +36,24 @@ describe('an override', () => {
     ['a time that is none', { settings: {}, paused: { ...mark, expiresAt: Number.NaN } }, /whole milliseconds/],
   ])('is refused with %s, naming the endpoint', (_, override, message) => {
     const read = { name: 'shop', settings: { requestsPerSecond: 10, retryInitialMs: 2_000 } };
-    expect(() => checkOverride(read, override)).toThrow(TypeError);
-    expect(() => checkOverride(read, override)).toThrow(message);
-    expect(() => checkOverride(read, override)).toThrow(/^endpoint "shop": /);
+    expect(() => checkOverride(read, override, 1_000)).toThrow(TypeError);
+    expect(() => checkOverride(read, override, 1_000)).toThrow(message);
+    expect(() => checkOverride(read, override, 1_000)).toThrow(/^endpoint "shop": /);
+  });
+
+  it('is not refused for what an expiry left: it must not keep anybody from a pause', () => {
+    const requestsPerSecond = { value: 5, ...mark, expiresAt: 2_000 };
+    const burst = { value: 5, ...mark };
+    const read = { name: 'shop', override: { settings: { requestsPerSecond, burst }, version: 1 } };
+    checkOverride(read, { settings: { burst }, paused: mark }, 2_000);
+    expect(() => checkOverride(read, { settings: { burst } }, 1_999)).toThrow(/burst is set without/);
   });
 
   it('is not refused for what was wrong before: a deploy must not keep anybody from a pause', () => {
     const burst = { value: 5, ...mark };
     const read = { name: 'shop', settings: {}, override: { settings: { burst }, version: 1 } };
-    checkOverride(read, { settings: { burst }, paused: mark });
-    expect(() => checkOverride({ name: 'shop', settings: {} }, { settings: { burst } })).toThrow(
+    checkOverride(read, { settings: { burst }, paused: mark }, 1_000);
+    expect(() => checkOverride({ name: 'shop', settings: {} }, { settings: { burst } }, 1_000)).toThrow(
       /burst is set without/,
     );
   });
