@@ -1,4 +1,4 @@
-import { SLICE_US, type TokenAnswer, type TokenAsk, type TokenRate } from './tokens.ts';
+import { MOST_AHEAD_US, SLICE_US, type TokenAnswer, type TokenAsk, type TokenRate } from './tokens.ts';
 
 /**
  * What one environment has of one stored item: tokens that it took for starts to come, and until when it knows that there
@@ -42,6 +42,13 @@ export function createTokenLease(rate: TokenRate, random: () => number): TokenLe
   let refusals = 0;
   let waitUntilUs = 0;
 
+  /** A clock that was set back must not keep starts waiting. */
+  function forgetFarTimes(nowUs: number): void {
+    const farUs = nowUs + 2 * intervalUs + MOST_AHEAD_US + LONGEST_DELAY_US;
+    if (slice.firstUs > farUs) slice = { firstUs: 0, count: 0 };
+    if (waitUntilUs > farUs) waitUntilUs = 0;
+  }
+
   const isUsable = (mintedUs: number, nowUs: number) => mintedUs <= nowUs && nowUs <= mintedUs + lifeUs;
 
   function dropExpired(nowUs: number): void {
@@ -69,6 +76,7 @@ export function createTokenLease(rate: TokenRate, random: () => number): TokenLe
       arrivals++;
     },
     use(nowUs) {
+      forgetFarTimes(nowUs);
       returned = returned.filter((mintedUs) => nowUs <= mintedUs + lifeUs);
       const again = returned.findIndex((mintedUs) => isUsable(mintedUs, nowUs));
       if (again >= 0) return returned.splice(again, 1)[0];
