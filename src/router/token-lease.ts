@@ -20,7 +20,7 @@ export interface TokenLease {
   left(nowUs: number): number;
 }
 
-/** Tokens are taken for so long at most, and for half of their life at most: the other half lets the others take theirs. */
+/** Tokens are taken for what comes in so long, and in three quarters of their life, at most: then they are gone. */
 const AHEAD_US = 500_000;
 
 /** An environment that was refused waits up to so much longer than it must, so that not all ask at the same moment. */
