@@ -78,7 +78,12 @@ export interface EndpointProps extends EndpointOptions {
   readonly requestsPerSecondPerCaller?: number;
   /** Starts of one caller that may come at once. @default - as many as `requestsPerSecondPerCaller`, one at least */
   readonly burstPerCaller?: number;
-  /** Operations that run at the same time. @default - what Lambda gives the function */
+  /**
+   * Operations that run at the same time: so many that are called directly, and so many that are delivered through the
+   * queue (there 2 to 1,000). Endpoints that queue operations on one task queue have the same.
+   *
+   * @default - what Lambda gives the function
+   */
   readonly concurrency?: number;
   /** Consecutive failures that open the circuit. @default 5, as Temporal's own breaker */
   readonly circuitFailures?: number;
@@ -208,7 +213,7 @@ export class NexusEndpoint extends Construct {
       );
     }
     const { taskQueue } = this;
-    taskQueue.deliverTo(handler, concurrency);
+    taskQueue.deliverTo(handler, name, concurrency);
     durable.serve(taskQueue, handler);
     if (allowedCallbacks) durable.authorize(allowedCallbacks);
     return {

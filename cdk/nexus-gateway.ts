@@ -28,7 +28,7 @@ import {
 import type { RetentionDays } from 'aws-cdk-lib/aws-logs';
 import type { ISecret } from 'aws-cdk-lib/aws-secretsmanager';
 import { Construct } from 'constructs';
-import { ENV, TABLE } from '../src/aws/contract.ts';
+import { ENV, LIMIT_KEY_PREFIX, TABLE } from '../src/aws/contract.ts';
 import { CollocatedEndpoint } from './collocated-endpoint.ts';
 import { Deduplication } from './deduplication.ts';
 import { DurableOperations } from './durable-operations.ts';
@@ -176,6 +176,15 @@ export class NexusGateway extends Construct implements INexusGateway {
     this.routerRole = this.router.role as IRole;
     this.router.addToRolePolicy(
       new PolicyStatement({ sid: 'ReadEndpoints', actions: ['dynamodb:Query'], resources: [this.tableArn] }),
+    );
+    this.router.addToRolePolicy(
+      new PolicyStatement({
+        sid: 'CountLimits',
+        actions: ['dynamodb:UpdateItem'],
+        resources: [this.tableArn],
+        // Not the endpoints, which are in the same table.
+        conditions: { 'ForAllValues:StringLike': { 'dynamodb:LeadingKeys': [`${LIMIT_KEY_PREFIX}*`] } },
+      }),
     );
 
     this.api = new HttpApi(this, 'Api', { createDefaultStage: false, description: 'Nexus endpoints' });

@@ -31,6 +31,8 @@ export class TaskQueue extends Construct {
   readonly handler: IFunction;
   readonly queue: Queue;
   readonly deadLetterQueue: Queue;
+  /** The endpoint that said first how many at a time are delivered, and what it said. */
+  private delivery: { readonly endpointName: string; readonly concurrency: number | undefined } | undefined;
 
   constructor(scope: Construct, id: string, { handler, removalPolicy }: TaskQueueProps) {
     super(scope, id);
@@ -50,10 +52,21 @@ export class TaskQueue extends Construct {
     });
   }
 
-  /** Lets the handler take messages, so many at a time at most. */
-  deliverTo(handler: NexusFunction, maxConcurrency: number | undefined): void {
-    if (this.node.tryFindChild('Delivery')) return;
-    if (maxConcurrency === 1) {
+  /**
+   * Lets the handler take messages, so many at a time at most. The queue has one such number, so endpoints that share it
+   * must agree.
+   */
+  deliverTo(handler: NexusFunction, endpointName: string, concurrency: number | undefined): void {
+    if (this.delivery !== undefined) {
+      if (this.delivery.concurrency === concurrency) return;
+      const others = `endpoint "${this.delivery.endpointName}" has ${inWords(this.delivery.concurrency)}`;
+      throw new Error(
+        `endpoint "${endpointName}" has ${inWords(concurrency)}, and ${others}: both queue operations on one task queue, ` +
+          'which is delivered so many at a time for all of them; give both the same concurrency, or name another task queue',
+      );
+    }
+    this.delivery = { endpointName, concurrency };
+    if (concurrency === 1) {
       Annotations.of(this).addWarningV2(
         'nexus-lambda:concurrency',
         'a queue of SQS delivers two messages at a time at least, so two queued operations may run at once; where only one ' +
@@ -67,7 +80,7 @@ export class TaskQueue extends Construct {
       batchSize: 1,
       reportBatchItemFailures: true,
       // AWS takes 2 to 1,000.
-      ...(maxConcurrency !== undefined && { maxConcurrency: Math.min(Math.max(2, maxConcurrency), 1_000) }),
+      ...(concurrency !== undefined && { maxConcurrency: Math.min(Math.max(2, concurrency), 1_000) }),
     });
     // Without an id, which may be there once in a policy: a handler may serve many task queues.
     handler.addToRolePolicy(
@@ -93,6 +106,10 @@ export class TaskQueue extends Construct {
   grantDeadLetter(role: IRole): void {
     grantSend(this.deadLetterQueue, role);
   }
+}
+
+function inWords(concurrency: number | undefined): string {
+  return concurrency === undefined ? 'no concurrency' : `a concurrency of ${concurrency}`;
 }
 
 /** By the queue's own policy, since a role has little room in its own. */

@@ -1,4 +1,4 @@
-import { SLICE_US, type TokenAnswer, type TokenAsk, type TokenRate } from './tokens.ts';
+import { MOST_AHEAD_US, SLICE_US, type TokenAnswer, type TokenAsk, type TokenRate } from './tokens.ts';
 
 /**
  * What one environment has of one stored item: tokens that it took for starts to come, and until when it knows that there
@@ -20,7 +20,7 @@ export interface TokenLease {
   left(nowUs: number): number;
 }
 
-/** Tokens are taken for so long at most, and for half of their life at most: the other half lets the others take theirs. */
+/** Tokens are taken for what comes in so long, and in three quarters of their life, at most: then they are gone. */
 const AHEAD_US = 500_000;
 
 /** An environment that was refused waits up to so much longer than it must, so that not all ask at the same moment. */
@@ -41,6 +41,13 @@ export function createTokenLease(rate: TokenRate, random: () => number): TokenLe
   let lastCount = 0;
   let refusals = 0;
   let waitUntilUs = 0;
+
+  /** A clock that was set back must not keep starts waiting. */
+  function forgetFarTimes(nowUs: number): void {
+    const farUs = nowUs + 2 * intervalUs + MOST_AHEAD_US + LONGEST_DELAY_US;
+    if (slice.firstUs > farUs) slice = { firstUs: 0, count: 0 };
+    if (waitUntilUs > farUs) waitUntilUs = 0;
+  }
 
   const isUsable = (mintedUs: number, nowUs: number) => mintedUs <= nowUs && nowUs <= mintedUs + lifeUs;
 
@@ -69,6 +76,7 @@ export function createTokenLease(rate: TokenRate, random: () => number): TokenLe
       arrivals++;
     },
     use(nowUs) {
+      forgetFarTimes(nowUs);
       returned = returned.filter((mintedUs) => nowUs <= mintedUs + lifeUs);
       const again = returned.findIndex((mintedUs) => isUsable(mintedUs, nowUs));
       if (again >= 0) return returned.splice(again, 1)[0];

@@ -38,10 +38,10 @@ export type TokenAnswer =
 export const SLICE_US = 100_000;
 
 /**
- * What is stored may be ahead of a clock by the tokens that were taken for later, and by the difference of two clocks.
- * Further ahead, it was written by a clock that is wrong or under a much lower rate, and counts no more.
+ * What is stored may be ahead of a clock by an interval, by the tokens that were taken for later, and by the difference of
+ * two clocks. Further ahead, it was written by a clock that is wrong or under a much lower rate, and counts no more.
  */
-const CLOCKS_DIFFER_US = 5_000_000;
+export const MOST_AHEAD_US = SLICE_US + 5_000_000;
 
 /** Takes tokens from what is stored; from `undefined` where nothing is, as after a long quiet. */
 export function takeTokens(storedUs: number | undefined, ask: TokenAsk): TokenAnswer {
@@ -58,5 +58,5 @@ export function oldestUs({ nowUs, lifeUs, leftUs }: TokenAsk): number {
 }
 
 function isTooFar(storedUs: number | undefined, { nowUs, intervalUs }: TokenAsk): boolean {
-  return storedUs !== undefined && storedUs > nowUs + intervalUs + SLICE_US + CLOCKS_DIFFER_US;
+  return storedUs !== undefined && storedUs > nowUs + intervalUs + MOST_AHEAD_US;
 }

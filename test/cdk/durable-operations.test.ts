@@ -162,6 +162,43 @@ describe('the queues', () => {
   });
 });
 
+it.each([
+  {
+    first: 10,
+    second: 5,
+    problem: 'endpoint "sales" has a concurrency of 5, and endpoint "orders" has a concurrency of 10',
+  },
+  {
+    first: undefined,
+    second: 5,
+    problem: 'endpoint "sales" has a concurrency of 5, and endpoint "orders" has no concurrency',
+  },
+  {
+    first: 10,
+    second: undefined,
+    problem: 'endpoint "sales" has no concurrency, and endpoint "orders" has a concurrency of 10',
+  },
+])('a queue takes no second concurrency, $second where it has $first', ({ first, second, problem }) => {
+  const stack = createStack();
+  const gateway = new NexusGateway(stack, 'Nexus');
+  const handler = createHandler(stack);
+  const add = (name: string, concurrency: number | undefined) =>
+    gateway.addEndpoint(name, { ...QUEUED, handler, ...(concurrency && { concurrency }) });
+  add('orders', first);
+  add('archive', first);
+  expect(() => add('sales', second)).toThrow(`${problem}: both queue operations on one task queue`);
+});
+
+it('a queue is of no concern to an endpoint of its task queue that queues nothing', () => {
+  const stack = createStack();
+  const gateway = new NexusGateway(stack, 'Nexus');
+  const handler = createHandler(stack);
+  gateway.addEndpoint('orders', { ...QUEUED, handler, concurrency: 10 });
+  gateway.addEndpoint('sales', { taskQueue: QUEUED.taskQueue, handler, concurrency: 5 });
+  const { Properties } = resourceOf(Template.fromStack(stack), 'AWS::Lambda::EventSourceMapping', 'NexusTaskQueue');
+  expect(Properties.ScalingConfig).toEqual({ MaximumConcurrency: 10 });
+});
+
 describe('the function that looks after operations', () => {
   it('is called every minute, and with each completion', () => {
     const { template, stack, gateway } = deploy();
@@ -212,6 +249,7 @@ describe('the roles', () => {
       'dynamodb:GetItem',
       'dynamodb:PutItem',
       'dynamodb:Query',
+      'dynamodb:UpdateItem',
       'dynamodb:UpdateItem',
       ...log,
       'sqs:SendMessage',

@@ -118,7 +118,7 @@ describe('a gateway', () => {
     deployGateway().template.resourceCountIs('AWS::Lambda::Url', 0);
   });
 
-  it('lets its authorizer read one secret, and its router query one table and invoke one alias', () => {
+  it('lets its authorizer read one secret, and its router query one table, count in it, and invoke one alias', () => {
     const { stack, gateway } = withSecret();
     gateway.addEndpoint('orders', { taskQueue: 'orders', handler: createHandler(stack) });
     const template = Template.fromStack(stack);
@@ -131,6 +131,11 @@ describe('a gateway', () => {
     expect(statements.get('ReadEndpoints')).toMatchObject({
       Action: 'dynamodb:Query',
       Resource: { 'Fn::GetAtt': [idOf('AWS::DynamoDB::GlobalTable'), 'Arn'] },
+    });
+    expect(statements.get('CountLimits')).toMatchObject({
+      Action: 'dynamodb:UpdateItem',
+      Resource: { 'Fn::GetAtt': [idOf('AWS::DynamoDB::GlobalTable'), 'Arn'] },
+      Condition: { 'ForAllValues:StringLike': { 'dynamodb:LeadingKeys': ['limit#*'] } },
     });
     template.hasResourceProperties('AWS::Lambda::Permission', {
       Action: 'lambda:InvokeFunction',
@@ -187,6 +192,8 @@ describe('an endpoint', () => {
       {
         requestsPerSecond: 50,
         burst: 10,
+        requestsPerSecondPerCaller: 5,
+        burstPerCaller: 2,
         concurrency: 20,
         circuitFailures: 3,
         circuitOpenTime: Duration.seconds(90),
@@ -202,6 +209,8 @@ describe('an endpoint', () => {
     expect(JSON.parse(settings)).toEqual({
       requestsPerSecond: 50,
       burst: 10,
+      requestsPerSecondPerCaller: 5,
+      burstPerCaller: 2,
       concurrency: 20,
       circuitFailures: 3,
       circuitOpenMs: 90_000,
@@ -273,6 +282,7 @@ describe('an endpoint', () => {
     ['its callers are an empty list', { callers: [] }, /nobody could call it/],
     ['a limit is out of range', { concurrency: 0 }, /concurrency is 0; it takes a whole number from 1 to 100000/],
     ['a burst has no rate', { burst: 5 }, /burst is set without requestsPerSecond/],
+    ['a caller’s burst has no rate', { burstPerCaller: 5, requestsPerSecond: 5 }, /burstPerCaller is set without/],
     [
       'delays contradict',
       { retryMaxDelay: Duration.millis(1_000), retryInitialDelay: Duration.minutes(2) },

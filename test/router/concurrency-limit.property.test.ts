@@ -130,7 +130,7 @@ describe('a concurrency limit over 50 environments', () => {
         expect(await fleet.admittedOfAll()).toBe(concurrency);
         fleet.simulated.close();
       }),
-      { numRuns: 60 },
+      { numRuns: 40 },
     );
   });
 

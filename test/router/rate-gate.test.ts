@@ -160,6 +160,16 @@ describe('the gate of rate limits', () => {
     expect(await kinds({ requestsPerSecond: 100 }, 101)).toEqual([...Array(100).fill('admitted'), 'refused']);
   });
 
+  it('goes on where the clock was set back by a day, without a burst', async () => {
+    const { kinds, clock } = setUp();
+    const settings = { requestsPerSecond: 3 };
+    expect(await kinds(settings, 4)).toEqual([...Array(3).fill('admitted'), 'refused']);
+    clock.nowMs -= 86_400_000;
+    expect(await kinds(settings, 2)).toEqual(['admitted', 'refused']);
+    clock.nowMs += 2_000;
+    expect(await kinds(settings, 1)).toEqual(['admitted']);
+  });
+
   it('reads the settings that hold now', async () => {
     const { gate, clock } = setUp({
       settingsOf: (_, now) => (now > NOW ? {} : { requestsPerSecond: 0.01 }),

@@ -71,7 +71,7 @@ const boundOf = ({
 });
 
 /** Starts of a run: what is looked at is each pair of them. */
-const STARTS = 1_500;
+const STARTS = 800;
 
 function loadOf(perSecond: number, factor: number): Load {
   const demand = Math.max(5, perSecond * factor);
@@ -97,7 +97,7 @@ describe('a rate limit over 50 environments', () => {
         expect(admitted.length).toBeGreaterThan(0);
         expect(excess(admitted, bound)).toBeLessThanOrEqual(1e-6);
       }),
-      { numRuns: 40 },
+      { numRuns: 30 },
     );
   });
 
