@@ -7,6 +7,8 @@ export interface Arrival {
   readonly endpoint: Endpoint;
   readonly principal: string;
   readonly kind: 'start' | 'cancel';
+  /** Milliseconds that the delivery may take. Default: as long as a request of the gateway may. */
+  readonly leaseMs?: number;
 }
 
 /** How a delivery ended, as its endpoint's flow control sees it. */

@@ -2,6 +2,7 @@ import type { LambdaHttpResult, NexusInvocation } from '../handler/invocation.ts
 import type { ServiceContract } from '../nexus/message.ts';
 import type { AllowedCallback } from '../operations/callback-rules.ts';
 import type { QueueUrls } from '../operations/record.ts';
+import type { StoredCircuit } from './circuit.ts';
 import type { EndpointSettings } from './settings.ts';
 
 /** Where an endpoint's requests go: as Temporal's own targets, a task queue in a namespace. */
@@ -49,6 +50,8 @@ export interface Endpoint extends EndpointSpec {
   /** Milliseconds since the epoch. */
   readonly createdAt: number;
   readonly lastModifiedAt: number;
+  /** As `get` and `list` of the registry read it beside the rest; absent where nothing ever failed. */
+  readonly circuit?: StoredCircuit;
 }
 
 /** Names that route. */
@@ -64,6 +67,22 @@ export interface EndpointRegistry {
   /** Fails as `update` does. */
   delete(name: string, version: number): Promise<void>;
 }
+
+/** Keeps the circuits of endpoints; `EndpointRegistry` reads them. A circuit goes with its endpoint when that is deleted. */
+export interface CircuitStore {
+  /**
+   * Writes a circuit where the stored one has the version before it: none, where this is version 1. Gives up, and rejects,
+   * when the signal fires.
+   *
+   * A repetition of a write that took effect says so as the first one would have.
+   */
+  write(endpoint: string, circuit: StoredCircuit, signal?: AbortSignal): Promise<CircuitWrite>;
+}
+
+/** `stored` is what was in the way: absent where there is none, or none that this version reads. */
+export type CircuitWrite =
+  | { readonly kind: 'written' }
+  | { readonly kind: 'conflict'; readonly stored?: StoredCircuit };
 
 /** Runs a handler Lambda for one request and returns its answer. */
 export interface Invoker {
