@@ -22,6 +22,9 @@ export const ENV = {
 /** Names of the table's key attributes. */
 export const TABLE = { partitionKey: 'pk', sortKey: 'sk', timeToLive: 'expiresAt' } as const;
 
+/** Attributes of a circuit's item besides its key: all that the router may write. */
+export const CIRCUIT_ATTRIBUTES = { circuit: 'circuit', version: 'circuitVersion' } as const;
+
 /**
  * The table of operations: its key and its two indexes, each with the attributes that it projects besides keys. `N` is a
  * number, `S` a text. `src/aws/operation-item.ts` says what each is for.

@@ -10,9 +10,11 @@ import {
 } from '@aws-sdk/client-dynamodb';
 import { checkEndpointSpec, isEndpointName } from '../router/endpoint-spec.ts';
 import { EndpointExistsError, EndpointNotFoundError, EndpointVersionError } from '../router/errors.ts';
-import type { Clock, Endpoint, EndpointRegistry, EndpointSpec } from '../router/ports.ts';
+import type { Clock, EndpointRegistry, EndpointSpec } from '../router/ports.ts';
+import { CIRCUIT, circuitKey } from './circuit-item.ts';
 import { TABLE } from './contract.ts';
-import { partitionKey, SPEC, specKey, toAttribute, toEndpoint } from './endpoint-item.ts';
+import { type Item, partitionKey, SPEC, specKey, toAttribute, toEndpoint } from './endpoint-item.ts';
+import { toEndpoints } from './endpoint-parts.ts';
 
 export interface DynamoEndpointRegistryDeps {
   readonly client: DynamoDBClient;
@@ -51,11 +53,11 @@ export function createDynamoEndpointRegistry(deps: DynamoEndpointRegistryDeps): 
         ExpressionAttributeValues: { ':pk': { S: partitionKey(name) } },
       };
       try {
+        const items: Item[] = [];
         for await (const { Items = [] } of paginateQuery({ client }, query, { abortSignal: signal })) {
-          const item = Items.find(({ [TABLE.sortKey]: part }) => part?.S === SPEC);
-          if (item !== undefined) return toEndpoint(item, TableName);
+          items.push(...Items);
         }
-        return undefined;
+        return toEndpoints(items, TableName)[0];
       } catch (error) {
         signal?.throwIfAborted(); // its reason says more than the SDK's AbortError
         throw explained(error, TableName);
@@ -66,19 +68,17 @@ export function createDynamoEndpointRegistry(deps: DynamoEndpointRegistryDeps): 
       const scan = {
         TableName,
         ConsistentRead: true,
-        FilterExpression: '#sk = :spec',
+        FilterExpression: '#sk IN (:spec, :circuit)',
         ExpressionAttributeNames: { '#sk': TABLE.sortKey },
-        ExpressionAttributeValues: { ':spec': { S: SPEC } },
+        ExpressionAttributeValues: { ':spec': { S: SPEC }, ':circuit': { S: CIRCUIT } },
       };
-      const endpoints: Endpoint[] = [];
+      const items: Item[] = [];
       try {
-        for await (const { Items = [] } of paginateScan({ client }, scan)) {
-          endpoints.push(...Items.map((item) => toEndpoint(item, TableName)));
-        }
+        for await (const { Items = [] } of paginateScan({ client }, scan)) items.push(...Items);
       } catch (error) {
         throw explained(error, TableName);
       }
-      return endpoints.sort((a, b) => (a.name < b.name ? -1 : 1));
+      return toEndpoints(items, TableName).sort((a, b) => (a.name < b.name ? -1 : 1));
     },
 
     async create(spec) {
@@ -143,6 +143,8 @@ export function createDynamoEndpointRegistry(deps: DynamoEndpointRegistryDeps): 
       });
       try {
         await client.send(deletion);
+        // An endpoint of this name that is made later starts with a circuit of its own.
+        await client.send(new DeleteItemCommand({ TableName, Key: circuitKey(name) }));
       } catch (error) {
         throw whyUnchanged(error, name, version) ?? explained(error, TableName);
       }

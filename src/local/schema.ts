@@ -36,6 +36,8 @@ const STEPS: readonly string[] = [
      WHERE completion_state IS NOT NULL;
    CREATE INDEX operation_due ON operation (due_at, token) WHERE due_at IS NOT NULL;
    CREATE INDEX operation_retained ON operation (retain_until)`,
+  // JSON: StoredCircuit. An update of the endpoint leaves it alone.
+  'ALTER TABLE endpoint ADD COLUMN circuit TEXT',
 ];
 
 /**

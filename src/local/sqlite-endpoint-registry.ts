@@ -1,5 +1,6 @@
 import type { DatabaseSync, SQLOutputValue } from 'node:sqlite';
 import type { ServiceContract } from '../nexus/message.ts';
+import type { StoredCircuit } from '../router/circuit.ts';
 import { checkEndpointSpec } from '../router/endpoint-spec.ts';
 import { EndpointExistsError, EndpointNotFoundError, EndpointVersionError } from '../router/errors.ts';
 import type { Clock, Endpoint, EndpointRegistry, EndpointSpec } from '../router/ports.ts';
@@ -32,10 +33,10 @@ export function createSqliteEndpointRegistry(db: DatabaseSync, clock: Clock): En
   return {
     async get(name) {
       const row = select.get(name);
-      return row && toEndpoint(row);
+      return row && withCircuit(row);
     },
     async list() {
-      return selectAll.all().map(toEndpoint);
+      return selectAll.all().map(withCircuit);
     },
     async create(spec) {
       checkEndpointSpec(spec);
@@ -65,6 +66,11 @@ function toColumns({ name, description, target, services, ...others }: EndpointS
     services: JSON.stringify(services),
     more: JSON.stringify({ previousServices, callers, functionArn, owner, settings, queued, queues, allowedCallbacks }),
   };
+}
+
+function withCircuit(row: Row): Endpoint {
+  const { circuit } = row;
+  return { ...toEndpoint(row), ...(circuit !== null && { circuit: JSON.parse(String(circuit)) as StoredCircuit }) };
 }
 
 function toEndpoint(row: Row): Endpoint {
