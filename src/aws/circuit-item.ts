@@ -6,25 +6,39 @@ import { type Item, partitionKey } from './endpoint-item.ts';
 /** Sort key of an endpoint's circuit, beside its spec. */
 export const CIRCUIT = 'circuit';
 
-const { circuit: CIRCUIT_ATTRIBUTE, version: VERSION_ATTRIBUTE } = CIRCUIT_ATTRIBUTES;
+const { circuit: CIRCUIT_ATTRIBUTE, version: VERSION_ATTRIBUTE, writeId: WRITE_ID_ATTRIBUTE } = CIRCUIT_ATTRIBUTES;
 
 export function circuitKey(endpoint: string): Item {
   return { [TABLE.partitionKey]: { S: partitionKey(endpoint) }, [TABLE.sortKey]: { S: CIRCUIT } };
 }
 
-/** Sets all of a circuit where the one before it is stored. */
-export function circuitUpdate(circuit: StoredCircuit) {
+/**
+ * Sets all of a circuit where the one before it is stored.
+ *
+ * @param writeId tells a write whose answer was lost from one of somebody else, which may be of the same circuit
+ */
+export function circuitUpdate(circuit: StoredCircuit, writeId: string) {
   const isFirst = circuit.version === 1;
   return {
-    UpdateExpression: 'SET #circuit = :circuit, #version = :version',
+    UpdateExpression: 'SET #circuit = :circuit, #version = :version, #writeId = :writeId',
     ConditionExpression: isFirst ? 'attribute_not_exists(#version)' : '#version = :before',
-    ExpressionAttributeNames: { '#circuit': CIRCUIT_ATTRIBUTE, '#version': VERSION_ATTRIBUTE },
+    ExpressionAttributeNames: {
+      '#circuit': CIRCUIT_ATTRIBUTE,
+      '#version': VERSION_ATTRIBUTE,
+      '#writeId': WRITE_ID_ATTRIBUTE,
+    },
     ExpressionAttributeValues: {
       ':circuit': { M: marshall(circuit) },
       ':version': { N: String(circuit.version) },
+      ':writeId': { S: writeId },
       ...(!isFirst && { ':before': { N: String(circuit.version - 1) } }),
     },
   };
+}
+
+/** Whether this write is the last one that took effect. */
+export function isOfWrite(item: Item, writeId: string): boolean {
+  return item[WRITE_ID_ATTRIBUTE]?.S === writeId;
 }
 
 /** `undefined` where the item holds none that this version reads: its endpoint is to be served all the same. */

@@ -23,7 +23,7 @@ export const ENV = {
 export const TABLE = { partitionKey: 'pk', sortKey: 'sk', timeToLive: 'expiresAt' } as const;
 
 /** Attributes of a circuit's item besides its key: all that the router may write. */
-export const CIRCUIT_ATTRIBUTES = { circuit: 'circuit', version: 'circuitVersion' } as const;
+export const CIRCUIT_ATTRIBUTES = { circuit: 'circuit', version: 'circuitVersion', writeId: 'circuitWriteId' } as const;
 
 /**
  * The table of operations: its key and its two indexes, each with the attributes that it projects besides keys. `N` is a

@@ -1,5 +1,4 @@
 import type { DatabaseSync } from 'node:sqlite';
-import { isDeepStrictEqual } from 'node:util';
 import type { StoredCircuit } from '../router/circuit.ts';
 import type { CircuitStore } from '../router/ports.ts';
 
@@ -16,8 +15,7 @@ export function createSqliteCircuitStore(db: Pick<DatabaseSync, 'prepare'>): Cir
       if (written.changes === 1) return { kind: 'written' };
       const json = select.get(endpoint)?.circuit;
       if (typeof json !== 'string') return { kind: 'conflict' };
-      const stored = JSON.parse(json) as StoredCircuit;
-      return isDeepStrictEqual(stored, circuit) ? { kind: 'written' } : { kind: 'conflict', stored };
+      return { kind: 'conflict', stored: JSON.parse(json) as StoredCircuit };
     },
   };
 }

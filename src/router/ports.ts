@@ -72,9 +72,7 @@ export interface EndpointRegistry {
 export interface CircuitStore {
   /**
    * Writes a circuit where the stored one has the version before it: none, where this is version 1. Gives up, and rejects,
-   * when the signal fires.
-   *
-   * A repetition of a write that took effect says so as the first one would have.
+   * when the signal fires; it may have been written even so.
    */
   write(endpoint: string, circuit: StoredCircuit, signal?: AbortSignal): Promise<CircuitWrite>;
 }

@@ -98,6 +98,26 @@ export function describeDynamoEndpointRegistry(name: string, start: () => Promis
       expect(await registry.get('shop')).toBeUndefined();
     });
 
+    it('knows a write of a circuit again whose answer was lost', async () => {
+      const { tableName, registry } = await setUp();
+      await registry.create(spec);
+      const circuits = createDynamoCircuitStore({ client, tableName });
+      client.middlewareStack.add(
+        (next) => async (request) => {
+          await next(request);
+          return next(request);
+        },
+        { step: 'finalizeRequest', name: 'sent-twice', priority: 'low' },
+      );
+      try {
+        const circuit = { status: 'closed', version: 1, streak: 1, since: 1 } as const;
+        expect(await circuits.write('shop', circuit)).toEqual({ kind: 'written' });
+        expect(await circuits.write('shop', circuit)).toEqual({ kind: 'conflict', stored: circuit });
+      } finally {
+        client.middlewareStack.remove('sent-twice');
+      }
+    });
+
     it.each<[string, Record<string, AttributeValue>]>([
       ['nothing', {}],
       ['a status that this version does not know', { circuit: { M: { status: { S: 'ajar' } } } }],

@@ -1,26 +1,33 @@
-import { isDeepStrictEqual } from 'node:util';
 import type { StoredCircuit } from '../../src/router/circuit.ts';
-import type { CircuitStore, CircuitWrite } from '../../src/router/ports.ts';
+import type { CircuitStore, Endpoint, EndpointRegistry, EndpointSpec } from '../../src/router/ports.ts';
 
-/** Circuits in memory, for simulations of hours; the contract suite holds it to what the adapters do. */
+/** Endpoints and their circuits in memory, for hours of simulation; the contract of the adapters holds for the circuits. */
 export class MemoryCircuits implements CircuitStore {
-  private readonly stored = new Map<string, StoredCircuit>();
+  readonly registry: Pick<EndpointRegistry, 'create' | 'update' | 'delete' | 'get' | 'list'>;
+  private readonly endpoints = new Map<string, Endpoint>();
 
-  get(endpoint: string): StoredCircuit | undefined {
-    return this.stored.get(endpoint);
+  constructor() {
+    const put = async (spec: EndpointSpec, version: number) => {
+      const endpoint = { ...this.endpoints.get(spec.name), ...spec, version, createdAt: 0, lastModifiedAt: 0 };
+      this.endpoints.set(spec.name, endpoint);
+      return endpoint;
+    };
+    this.registry = {
+      create: (spec) => put(spec, 1),
+      update: (spec, version) => put(spec, version + 1),
+      delete: async (name) => void this.endpoints.delete(name),
+      get: async (name) => this.endpoints.get(name),
+      list: async () => [...this.endpoints.values()].sort((a, b) => (a.name < b.name ? -1 : 1)),
+    };
   }
 
-  delete(endpoint: string): void {
-    this.stored.delete(endpoint);
-  }
-
-  async write(endpoint: string, circuit: StoredCircuit): Promise<CircuitWrite> {
-    const stored = this.stored.get(endpoint);
-    if ((stored?.version ?? 0) !== circuit.version - 1) {
-      if (isDeepStrictEqual(stored, circuit)) return { kind: 'written' };
+  async write(name: string, circuit: StoredCircuit): ReturnType<CircuitStore['write']> {
+    const endpoint = this.endpoints.get(name);
+    const stored = endpoint?.circuit;
+    if (endpoint === undefined || (stored?.version ?? 0) !== circuit.version - 1) {
       return { kind: 'conflict', ...(stored && { stored }) };
     }
-    this.stored.set(endpoint, circuit);
+    this.endpoints.set(name, { ...endpoint, circuit });
     return { kind: 'written' };
   }
 }

@@ -1,26 +1,28 @@
-import type { StoredCircuit } from '../../src/router/circuit.ts';
+import type { OpenCircuit, StoredCircuit } from '../../src/router/circuit.ts';
 import { createCircuitGate } from '../../src/router/circuit-gate.ts';
 import { createEndpointView } from '../../src/router/endpoint-view.ts';
 import type { FlowEvent } from '../../src/router/flow-event.ts';
-import type { CircuitStore, Endpoint } from '../../src/router/ports.ts';
-import type { EndpointSettings } from '../../src/router/settings.ts';
+import type { DeliveryResult } from '../../src/router/gate.ts';
+import type { CircuitStore, EndpointRegistry } from '../../src/router/ports.ts';
 
-/** What happens within so many milliseconds happens at the same time, and an hour is computed in seconds. */
-const TICK_MS = 5;
-
-/** Time that passes as fast as what happens in it is computed. */
+/** Time that passes as fast as what happens in it is computed. What happens within one tick happens at the same time. */
 export class SimulatedTime {
   nowMs = Date.UTC(2026, 0, 1);
+  private readonly tickMs: number;
   private readonly due = new Map<number, (() => void)[]>();
+
+  constructor(tickMs = 5) {
+    this.tickMs = tickMs;
+  }
 
   now(): number {
     return this.nowMs;
   }
 
   at(ms: number, run: () => void): void {
-    const time = Math.max(this.nowMs + TICK_MS, Math.round(ms / TICK_MS) * TICK_MS);
-    const others = this.due.get(time);
-    if (others === undefined) this.due.set(time, [run]);
+    const tick = Math.max(Math.round(ms / this.tickMs), this.nowMs / this.tickMs + 1);
+    const others = this.due.get(tick);
+    if (others === undefined) this.due.set(tick, [run]);
     else others.push(run);
   }
 
@@ -32,17 +34,33 @@ export class SimulatedTime {
   async pass(ms: number): Promise<void> {
     const end = this.nowMs + ms;
     while (this.nowMs < end) {
-      this.nowMs += TICK_MS;
-      const runs = this.due.get(this.nowMs);
+      this.nowMs += this.tickMs;
+      const tick = this.nowMs / this.tickMs;
+      const runs = this.due.get(tick);
       if (runs === undefined) continue;
-      this.due.delete(this.nowMs);
+      this.due.delete(tick);
       for (const run of runs) run();
-      await new Promise(setImmediate); // all that follows from it at once
+      await settled(); // all that follows from it at once
     }
+  }
+
+  /** Lets time pass until this has happened. */
+  async until<T>(happening: Promise<T>): Promise<T> {
+    let isOver = false;
+    const over = happening.finally(() => {
+      isOver = true;
+    });
+    await settled();
+    while (!isOver) await this.pass(this.tickMs);
+    return over;
   }
 }
 
-/** Random numbers from 0 to 1 that are the same for the same seed. */
+function settled(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve));
+}
+
+/** Numbers from 0 to 1 that are the same for the same seed. */
 export function seeded(seed: number): () => number {
   let state = seed >>> 0;
   return () => {
@@ -53,26 +71,47 @@ export function seeded(seed: number): () => number {
   };
 }
 
+/** How a request that begins now ends, and after how many milliseconds; a crash takes its environment along. */
+export interface Delivery {
+  readonly ends: 'well' | 'badly' | 'unjudged' | 'with a crash';
+  readonly ms: number;
+}
+
+const RESULTS = {
+  well: { kind: 'succeeded' },
+  badly: { kind: 'failed', message: 'the bank is down' },
+  unjudged: { kind: 'unjudged' },
+} as const satisfies Record<string, DeliveryResult>;
+
 export interface FleetOptions {
   readonly time: SimulatedTime;
   readonly random: () => number;
   readonly environments: number;
-  /** Circuits, and what the registry reads of them. */
-  readonly circuits: CircuitStore & { get(endpoint: string): StoredCircuit | undefined };
-  readonly settings?: EndpointSettings;
-  /** How a request that begins now ends, and after how many milliseconds. */
-  readonly handler: () => { readonly fails: boolean; readonly ms: number };
+  /** Where the endpoint `shop` is, and its circuit. */
+  readonly table: { readonly circuits: CircuitStore; readonly registry: Pick<EndpointRegistry, 'get'> };
+  readonly deliver: () => Delivery;
 }
 
-/** Environments of the router with one endpoint, each with its own view of it and one request at a time. */
+interface Write {
+  readonly at: number;
+  readonly environment: number;
+  readonly circuit: StoredCircuit;
+  readonly isWritten: boolean;
+}
+
+/** Environments of the router with one endpoint, each with its own view of it, and one request at a time. */
 export class Fleet {
   readonly events: (FlowEvent & { readonly kind: 'circuit-changed'; readonly at: number })[] = [];
-  /** Writes that were tried, and those that took effect. */
-  readonly writes: { readonly at: number; readonly environment: number; readonly written: boolean }[] = [];
-  readonly counts = { reads: 0, succeeded: 0, failed: 0, refused: 0 };
+  readonly writes: Write[] = [];
+  readonly counts = { reads: 0, well: 0, badly: 0, unjudged: 0, 'with a crash': 0, refused: 0 };
   /** While the table cannot be reached. */
   isDown = false;
-  /** Requests that are let through now, while the stored circuit is open. */
+  /** As it is in the table. */
+  stored: StoredCircuit | undefined;
+  /** Requests that are being delivered. */
+  readonly running = new Set<Delivery>();
+  /** Called where a delivery begins. */
+  onDelivery: () => void = () => {};
   private readonly options: FleetOptions;
   private readonly environments: ReturnType<Fleet['createEnvironment']>[];
   private ids = 0;
@@ -82,35 +121,32 @@ export class Fleet {
     this.environments = Array.from({ length: options.environments }, (_, index) => this.createEnvironment(index));
   }
 
-  get circuit(): StoredCircuit | undefined {
-    return this.options.circuits.get('shop');
+  get open(): OpenCircuit | undefined {
+    return this.stored?.status === 'open' ? this.stored : undefined;
   }
 
-  private get endpoint(): Endpoint {
-    const { settings } = this.options;
-    const target = { namespace: 'default', taskQueue: 'shop' };
-    const spec = { name: 'shop', target, services: [], version: 1, createdAt: 0, lastModifiedAt: 0 };
-    const { circuit } = this;
-    return { ...spec, ...(settings && { settings }), ...(circuit && { circuit }) };
+  /** When it opened after being closed, each time. */
+  get openedAt(): number[] {
+    return this.events.filter(({ from, to }) => from === 'closed' && to === 'open').map(({ at }) => at);
   }
 
   /** An answer of the table takes some milliseconds, before and after it is made. */
-  private async roundTrip<T>(act: () => T): Promise<T> {
+  private async roundTrip<T>(act: () => Promise<T>): Promise<T> {
     const { time, random } = this.options;
     await time.sleep(1 + random() * 4);
     if (this.isDown) throw new Error('the table is down');
-    const result = act();
+    const result = await act();
     await time.sleep(1 + random() * 4);
     return result;
   }
 
-  private createEnvironment(index: number) {
-    const { time, circuits } = this.options;
+  private createEnvironment(environment: number) {
+    const { time, table } = this.options;
     const view = createEndpointView({
       registry: {
-        get: () => {
+        get: (name) => {
           this.counts.reads++;
-          return this.roundTrip(() => this.endpoint);
+          return this.roundTrip(() => table.registry.get(name));
         },
       },
       clock: time,
@@ -118,12 +154,14 @@ export class Fleet {
     });
     const gate = createCircuitGate({
       store: {
-        write: async (endpoint, circuit) => {
-          const at = time.now();
-          const result = await await this.roundTrip(() => circuits.write(endpoint, circuit));
-          this.writes.push({ at, environment: index, written: result.kind === 'written' });
-          return result;
-        },
+        write: (endpoint, circuit) =>
+          this.roundTrip(async () => {
+            const result = await table.circuits.write(endpoint, circuit);
+            const isWritten = result.kind === 'written';
+            if (isWritten) this.stored = circuit;
+            this.writes.push({ at: time.now(), environment, circuit, isWritten });
+            return result;
+          }),
       },
       clock: time,
       emit: (event) => {
@@ -137,38 +175,42 @@ export class Fleet {
   }
 
   /** One request in the environment of this number; resolves to how it ended. */
-  async request(index: number): Promise<'succeeded' | 'failed' | 'refused'> {
+  async request(index: number): Promise<Delivery['ends'] | 'refused'> {
     const { view, gate } = this.environments[index]!;
-    const { time, handler } = this.options;
+    const { time, deliver } = this.options;
+    const readsBefore = this.counts.reads;
     const endpoint = (await view.get('shop'))!;
     const admission = await gate.admit({ endpoint, principal: 'basic:shop', kind: 'start' });
-    let result: 'succeeded' | 'failed' | 'refused' = 'refused';
+    let ends: Delivery['ends'] | 'refused' = 'refused';
     if (admission.kind === 'admitted') {
-      const { fails, ms } = handler();
-      await time.sleep(ms);
-      result = fails ? 'failed' : 'succeeded';
-      await admission.ended(fails ? { kind: 'failed', message: 'the handler is down' } : { kind: 'succeeded' });
+      const delivery = deliver();
+      ends = delivery.ends;
+      this.running.add(delivery);
+      this.onDelivery();
+      await time.sleep(delivery.ms);
+      this.running.delete(delivery);
+      if (ends !== 'with a crash') await admission.ended(RESULTS[ends]);
     }
-    await view.settle();
-    this.counts[result]++;
-    return result;
+    this.counts[ends]++;
+    if (ends === 'with a crash') this.environments[index] = this.createEnvironment(index);
+    else if (this.counts.reads !== readsBefore) await view.settle();
+    return ends;
   }
 
   /**
-   * Lets every environment have one request after the other, at random times: so many a second over all. An environment
-   * whose request takes longer than its turn is late for the next ones.
+   * Lets every environment have one request after the other, at random times: so many a second over all. One whose request
+   * takes longer than its turn is late for the next.
    */
   load(requestsPerSecond: number): void {
     const { time, random } = this.options;
     const meanMs = (this.environments.length * 1_000) / requestsPerSecond;
-    const next = (index: number, due: number) => {
-      const then = due - Math.log(1 - random()) * meanMs;
-      time.at(Math.max(then, time.now()), () => void this.request(index).then(() => next(index, then)));
+    const serve = async (index: number) => {
+      for (let due = time.now(); ; ) {
+        due -= Math.log(1 - random()) * meanMs;
+        await time.sleep(due - time.now());
+        await this.request(index);
+      }
     };
-    for (const index of this.environments.keys()) next(index, time.now());
-  }
-
-  transitions(): string[] {
-    return this.events.map(({ from, to }) => `${from} → ${to}`);
+    for (const index of this.environments.keys()) void serve(index);
   }
 }
