@@ -17,8 +17,9 @@ import type { CircuitStatus } from './flow-event.ts';
  * often fail within the 50 ms before one of them succeeds again, some 60 times an hour. An environment whose own last
  * success is younger than the streak knows that it is none, and begins a new one.
  *
- * Calls one by one that Lambda spreads over many environments open it with the fifth failure, too, where that one began a
- * second or more after the first; where all five came within a second, with the first after it.
+ * Calls one by one that Lambda spreads over several environments open it with the fifth failure, too, where a second lies
+ * between the first and the fifth, and between two in the same environment; else with the first one that an environment
+ * sees after that second.
  *
  * **What closes it.** After `circuitOpenMs` one request of the whole fleet is let through as a probe, which has a lease: a
  * probe that never ends keeps no other from being made. Its success closes the circuit, its failure opens it anew.

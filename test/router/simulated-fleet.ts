@@ -103,7 +103,7 @@ interface Write {
 export class Fleet {
   readonly events: (FlowEvent & { readonly kind: 'circuit-changed'; readonly at: number })[] = [];
   readonly writes: Write[] = [];
-  readonly counts = { reads: 0, well: 0, badly: 0, unjudged: 0, 'with a crash': 0, refused: 0 };
+  readonly counts = { reads: 0, well: 0, badly: 0, unjudged: 0, 'with a crash': 0, refused: 0, unknown: 0 };
   /** While the table cannot be reached. */
   isDown = false;
   /** As it is in the table. */
@@ -175,11 +175,15 @@ export class Fleet {
   }
 
   /** One request in the environment of this number; resolves to how it ended. */
-  async request(index: number): Promise<Delivery['ends'] | 'refused'> {
+  async request(index: number): Promise<Delivery['ends'] | 'refused' | 'unknown'> {
     const { view, gate } = this.environments[index]!;
     const { time, deliver } = this.options;
     const readsBefore = this.counts.reads;
-    const endpoint = (await view.get('shop'))!;
+    const endpoint = await view.get('shop').catch(() => undefined);
+    if (endpoint === undefined) {
+      this.counts.unknown++; // a new environment, while the table cannot be reached
+      return 'unknown';
+    }
     const admission = await gate.admit({ endpoint, principal: 'basic:shop', kind: 'start' });
     let ends: Delivery['ends'] | 'refused' = 'refused';
     if (admission.kind === 'admitted') {
