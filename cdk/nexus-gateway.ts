@@ -28,7 +28,7 @@ import {
 import type { RetentionDays } from 'aws-cdk-lib/aws-logs';
 import type { ISecret } from 'aws-cdk-lib/aws-secretsmanager';
 import { Construct } from 'constructs';
-import { ENV, TABLE } from '../src/aws/contract.ts';
+import { CIRCUIT_ATTRIBUTES, ENV, TABLE } from '../src/aws/contract.ts';
 import { CollocatedEndpoint } from './collocated-endpoint.ts';
 import { DurableOperations } from './durable-operations.ts';
 import { type FunctionName, functionCode } from './function-assets.ts';
@@ -168,6 +168,19 @@ export class NexusGateway extends Construct implements INexusGateway {
     this.routerRole = this.router.role as IRole;
     this.router.addToRolePolicy(
       new PolicyStatement({ sid: 'ReadEndpoints', actions: ['dynamodb:Query'], resources: [this.tableArn] }),
+    );
+    this.router.addToRolePolicy(
+      new PolicyStatement({
+        sid: 'KeepCircuits',
+        actions: ['dynamodb:UpdateItem'],
+        resources: [this.tableArn],
+        // Nothing else of an endpoint: not which function serves it, nor who may call it.
+        conditions: {
+          'ForAllValues:StringEquals': {
+            'dynamodb:Attributes': [TABLE.partitionKey, TABLE.sortKey, ...Object.values(CIRCUIT_ATTRIBUTES)],
+          },
+        },
+      }),
     );
 
     this.api = new HttpApi(this, 'Api', { createDefaultStage: false, description: 'Nexus endpoints' });

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { Command } from 'commander';
+import { circuitCommand } from './circuit-command.ts';
 import { devCommand } from './dev-command.ts';
 import { doctorCommand } from './doctor-command.ts';
 import { operationCommand } from './operation-command.ts';
@@ -23,6 +24,11 @@ export async function run(argv: readonly string[]): Promise<void> {
     operationCommand()
       .copyInheritedSettings(program)
       .showHelpAfterError('(nexus-lambda operation --help shows what is allowed)'),
+  );
+  program.addCommand(
+    circuitCommand()
+      .copyInheritedSettings(program)
+      .showHelpAfterError('(nexus-lambda circuit --help shows what is allowed)'),
   );
   await program.parseAsync(argv);
 }

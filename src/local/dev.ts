@@ -4,11 +4,13 @@ import { inspect } from 'node:util';
 import type { NexusHttpRequest, NexusHttpResponse, ServiceContract } from '../nexus/message.ts';
 import type { OperationStore } from '../operations/ports.ts';
 import type { OperationRecord } from '../operations/record.ts';
-import { isManagementPath } from '../router/operation-management.ts';
+import { createCircuitManagement } from '../router/circuit-management.ts';
+import { createManagement, isManagementPath } from '../router/management.ts';
 import type { Target } from '../router/ports.ts';
 import { summarizeRequest } from '../router/request-summary.ts';
 import { endpointPath } from '../router/route.ts';
 import { createRouter, failureResponse } from '../router/router.ts';
+import { closeCircuit } from './close-circuit.ts';
 import type { TemporalTarget } from './environment-messages.ts';
 import { ModuleLoadError } from './execution-environment.ts';
 import { foreignHost, foreignOrigin } from './foreign-origin.ts';
@@ -20,6 +22,7 @@ import { formatAttemptLine, formatCompletionLine } from './operation-line.ts';
 import { publishEndpoint, reserveEndpoint } from './publish-endpoint.ts';
 import { formatRequestLine, printable } from './request-line.ts';
 import { noticeSlowLoad } from './slow-load.ts';
+import { createSqliteCircuitStore } from './sqlite-circuit-store.ts';
 import { createSqliteEndpointRegistry } from './sqlite-endpoint-registry.ts';
 import { openEphemeralStore, openStore, type Store } from './store.ts';
 import { terminalLogger } from './terminal-logger.ts';
@@ -88,6 +91,18 @@ export async function startDev(options: DevOptions, terminal: DevTerminal): Prom
       waitingFor: (running, ms) => say(`waiting up to ${ms / 1_000} s for ${runningNames(running)}`),
     },
   });
+  const circuitStore = createSqliteCircuitStore(store.db);
+  const circuits = createManagement({
+    mayManage: (principal) => principal === LOCAL.principal,
+    parts: [
+      createCircuitManagement({
+        registry,
+        store: circuitStore,
+        clock: Date,
+        emit: ({ kind, ...event }) => logger.warn(kind, event),
+      }),
+    ],
+  });
   const router = createRouter({
     durable,
     polling,
@@ -109,10 +124,15 @@ export async function startDev(options: DevOptions, terminal: DevTerminal): Prom
     }
     const host = isManagementPath(request.path) ? foreignHost(request.headers) : undefined;
     if (host !== undefined) {
-      return failureResponse('UNAUTHORIZED', `operations are managed at 127.0.0.1, and not at ${host}`, request);
+      return failureResponse(
+        'UNAUTHORIZED',
+        `operations and circuits are managed at 127.0.0.1, and not at ${host}`,
+        request,
+      );
     }
     try {
-      return (await management.answer(request, LOCAL)) ?? (await router(request, LOCAL));
+      const managed = (await management.answer(request, LOCAL)) ?? (await circuits.answer(request, LOCAL));
+      return managed ?? (await router(request, LOCAL));
     } catch (error) {
       complain(inspect(error));
       return failureResponse('INTERNAL', 'the router failed; the terminal of nexus-lambda dev shows why', request);
@@ -150,6 +170,7 @@ export async function startDev(options: DevOptions, terminal: DevTerminal): Prom
       serving?.discard();
       serving = bundle;
       await publishEndpoint(registry, { name: options.endpoint, target, services, ...queuedOf(options) });
+      await closeCircuit(options.endpoint, { registry, store: circuitStore, clock: Date });
       for (const name of missingOperations(options, services)) {
         complain(`--queue ${name}: the module has no such operation; it has ${namesIn(services).join(', ')}`);
       }

@@ -33,7 +33,16 @@ const interfaces = [
 
 /** All that the roles in apps/access.ts may do, in the names of its constructs. */
 export const PERMISSIONS: Readonly<Record<string, readonly PermissionRow[]>> = {
-  NexusRouterRole: [['dynamodb:Query', ENTRIES, 'finding the endpoint', probes.findEndpoint], ...log('NexusRouter')],
+  NexusRouterRole: [
+    ['dynamodb:Query', ENTRIES, 'finding the endpoint', probes.findEndpoint],
+    [
+      'dynamodb:UpdateItem',
+      ENTRIES,
+      'writing circuits',
+      'no call fails: where a circuit cannot be written, each environment keeps its own',
+    ],
+    ...log('NexusRouter'),
+  ],
   NexusAuthorizerRole: [
     ['secretsmanager:DescribeSecret', 'secret:Passwords', 'which versions there are', probes.readPasswords],
     ['secretsmanager:GetSecretValue', 'secret:Passwords', 'what is in them', probes.readPasswords],
