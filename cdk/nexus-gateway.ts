@@ -28,7 +28,7 @@ import {
 import type { RetentionDays } from 'aws-cdk-lib/aws-logs';
 import type { ISecret } from 'aws-cdk-lib/aws-secretsmanager';
 import { Construct } from 'constructs';
-import { ENV, LIMIT_KEY_PREFIX, TABLE } from '../src/aws/contract.ts';
+import { CIRCUIT_ATTRIBUTES, ENV, LIMIT_KEY_PREFIX, TABLE } from '../src/aws/contract.ts';
 import { CollocatedEndpoint } from './collocated-endpoint.ts';
 import { Deduplication } from './deduplication.ts';
 import { DurableOperations } from './durable-operations.ts';
@@ -184,6 +184,19 @@ export class NexusGateway extends Construct implements INexusGateway {
         resources: [this.tableArn],
         // Not the endpoints, which are in the same table.
         conditions: { 'ForAllValues:StringLike': { 'dynamodb:LeadingKeys': [`${LIMIT_KEY_PREFIX}*`] } },
+      }),
+    );
+    this.router.addToRolePolicy(
+      new PolicyStatement({
+        sid: 'KeepCircuits',
+        actions: ['dynamodb:UpdateItem'],
+        resources: [this.tableArn],
+        // Nothing else of an endpoint: not which function serves it, nor who may call it.
+        conditions: {
+          'ForAllValues:StringEquals': {
+            'dynamodb:Attributes': [TABLE.partitionKey, TABLE.sortKey, ...Object.values(CIRCUIT_ATTRIBUTES)],
+          },
+        },
       }),
     );
 

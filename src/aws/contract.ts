@@ -44,6 +44,9 @@ export const LIMIT_KEY_PREFIX = 'limit#';
 /** Names of the key and the time to live of the table of answers to starts that may be repeated. */
 export const ANSWERS = { partitionKey: 'id', timeToLive: 'expiration' } as const;
 
+/** Attributes of a circuit's item besides its key: all that the router may write. */
+export const CIRCUIT_ATTRIBUTES = { circuit: 'circuit', version: 'circuitVersion', writeId: 'circuitWriteId' } as const;
+
 /**
  * The table of operations: its key and its two indexes, each with the attributes that it projects besides keys. `N` is a
  * number, `S` a text. `src/aws/operation-item.ts` says what each is for.

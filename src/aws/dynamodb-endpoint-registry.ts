@@ -11,6 +11,7 @@ import { checkOverride } from '../router/endpoint-override.ts';
 import { checkEndpointSpec, isEndpointName } from '../router/endpoint-spec.ts';
 import { EndpointExistsError, EndpointNotFoundError } from '../router/errors.ts';
 import type { Clock, EndpointRegistry } from '../router/ports.ts';
+import { CIRCUIT, circuitKey } from './circuit-item.ts';
 import { TABLE } from './contract.ts';
 import { explained, whyNotOverridden, whyUnchanged } from './endpoint-errors.ts';
 import {
@@ -21,9 +22,9 @@ import {
   SPEC,
   toAttribute,
   toEndpoint,
-  toEndpoints,
   toOverrideItem,
 } from './endpoint-item.ts';
+import { toEndpoints } from './endpoint-parts.ts';
 import { pastConflicts } from './past-conflicts.ts';
 
 export interface DynamoEndpointRegistryDeps {
@@ -70,9 +71,9 @@ export function createDynamoEndpointRegistry(deps: DynamoEndpointRegistryDeps): 
       const scan = {
         TableName,
         ConsistentRead: true,
-        FilterExpression: '#sk IN (:spec, :override)',
+        FilterExpression: '#sk IN (:spec, :override, :circuit)',
         ExpressionAttributeNames: { '#sk': TABLE.sortKey },
-        ExpressionAttributeValues: { ':spec': { S: SPEC }, ':override': { S: OVERRIDE } },
+        ExpressionAttributeValues: { ':spec': { S: SPEC }, ':override': { S: OVERRIDE }, ':circuit': { S: CIRCUIT } },
       };
       const items: Item[] = [];
       try {
@@ -139,6 +140,8 @@ export function createDynamoEndpointRegistry(deps: DynamoEndpointRegistryDeps): 
         TransactItems: [
           { Delete: { TableName, Key: partKey(name, SPEC), ...whereVersionIs(version) } },
           { Delete: { TableName, Key: partKey(name, OVERRIDE) } },
+          // An endpoint of this name that is made later starts with a circuit of its own.
+          { Delete: { TableName, Key: circuitKey(name) } },
         ],
       });
       try {

@@ -23,18 +23,6 @@ export function partKey(name: string, part: typeof SPEC | typeof OVERRIDE): Item
   return { [TABLE.partitionKey]: { S: partitionKey(name) }, [TABLE.sortKey]: { S: part } };
 }
 
-/** Endpoints of their items; what has no spec is none. Fails as `toEndpoint` does. */
-export function toEndpoints(items: readonly Item[], tableName: string): Endpoint[] {
-  const overrides = new Map<string, Item>();
-  for (const item of items) {
-    const key = item[TABLE.partitionKey]?.S;
-    if (key !== undefined && item[TABLE.sortKey]?.S === OVERRIDE) overrides.set(key, item);
-  }
-  return items
-    .filter((item) => item[TABLE.sortKey]?.S === SPEC)
-    .map((item) => toEndpoint(item, tableName, overrides.get(item[TABLE.partitionKey]?.S ?? '')));
-}
-
 /** A spec as one attribute; members that are left out, or `undefined`, are left out of it. */
 export function toAttribute(spec: EndpointSpec): AttributeValue {
   return { M: marshall(spec, { removeUndefinedValues: true }) };

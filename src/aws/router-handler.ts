@@ -18,6 +18,7 @@ import { createEndpointView } from '../router/endpoint-view.ts';
 import { failureResponse } from '../router/failure-response.ts';
 import type { Endpoint } from '../router/ports.ts';
 import { createRouter, type Router } from '../router/router.ts';
+import { awsFlowGates } from './aws-flow-gates.ts';
 import { ROUTER_CLIENT_OPTIONS } from './client-options.ts';
 import { ENV } from './contract.ts';
 import { createDynamoEndpointRegistry } from './dynamodb-endpoint-registry.ts';
@@ -86,7 +87,11 @@ export function routerHandlerOfEnvironment(): RouterHandler {
     ? durableOf({ dynamo: client, tableName: operationsTable, endpointsTable: tableName, endpoints, invoker, logger })
     : undefined;
   const flow = createFlowMetrics({ gateway: tableName, logger, clock: Date });
-  const router = createRouter({ endpoints, invoker, clock: Date, ...(durable && { durable }) });
+  const { direct: gate } = awsFlowGates({ dynamo: client, tableName, endpoints, logger, emit: flow.emit });
+  const router = createRouter({
+    ...{ endpoints, invoker, gate, emit: flow.emit, clock: Date },
+    ...(durable && { durable }),
+  });
   return createRouterHandler({ router, logger, flow });
 }
 

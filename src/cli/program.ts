@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { Command } from 'commander';
+import { circuitCommand } from './circuit-command.ts';
 import { devCommand } from './dev-command.ts';
 import { doctorCommand } from './doctor-command.ts';
 import { endpointCommand } from './endpoint-command.ts';
@@ -30,6 +31,11 @@ export async function run(argv: readonly string[]): Promise<void> {
     endpointCommand()
       .copyInheritedSettings(program)
       .showHelpAfterError('(nexus-lambda endpoint --help shows what is allowed)'),
+  );
+  program.addCommand(
+    circuitCommand()
+      .copyInheritedSettings(program)
+      .showHelpAfterError('(nexus-lambda circuit --help shows what is allowed)'),
   );
   await program.parseAsync(argv);
 }

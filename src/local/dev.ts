@@ -1,18 +1,23 @@
+import { randomUUID } from 'node:crypto';
 import { performance } from 'node:perf_hooks';
 import { pathToFileURL } from 'node:url';
 import { inspect } from 'node:util';
 import type { NexusHttpRequest, NexusHttpResponse, ServiceContract } from '../nexus/message.ts';
 import type { OperationStore } from '../operations/ports.ts';
 import type { OperationRecord } from '../operations/record.ts';
+import { createCircuitManagement } from '../router/circuit-management.ts';
 import { createEndpointManagement } from '../router/endpoint-management.ts';
 import { failureResponse } from '../router/failure-response.ts';
+import { createFlowGates } from '../router/flow-gates.ts';
 import { createManagement, isManagementPath } from '../router/management.ts';
 import type { Target } from '../router/ports.ts';
 import { summarizeRequest } from '../router/request-summary.ts';
 import { endpointPath } from '../router/route.ts';
 import { createRouter } from '../router/router.ts';
+import { closeCircuit } from './close-circuit.ts';
 import type { TemporalTarget } from './environment-messages.ts';
 import { ModuleLoadError } from './execution-environment.ts';
+import { terminalFlow } from './flow-line.ts';
 import { foreignHost, foreignOrigin } from './foreign-origin.ts';
 import { startHttpServer } from './http-server.ts';
 import { createLocalInvoker, type LocalInvoker } from './local-invoker.ts';
@@ -22,7 +27,9 @@ import { formatAttemptLine, formatCompletionLine } from './operation-line.ts';
 import { publishEndpoint, reserveEndpoint } from './publish-endpoint.ts';
 import { formatRequestLine, printable } from './request-line.ts';
 import { noticeSlowLoad } from './slow-load.ts';
+import { createSqliteCircuitStore } from './sqlite-circuit-store.ts';
 import { createSqliteEndpointRegistry } from './sqlite-endpoint-registry.ts';
+import { createSqliteLimitStore } from './sqlite-limit-store.ts';
 import { openEphemeralStore, openStore, type Store } from './store.ts';
 import { terminalLogger } from './terminal-logger.ts';
 
@@ -82,8 +89,14 @@ export async function startDev(options: DevOptions, terminal: DevTerminal): Prom
   const registry = createSqliteEndpointRegistry(store.db, Date);
   const invoker = createLocalInvoker({ target, report: complain });
   const logger = terminalLogger(terminal.stderr);
+  const emit = terminalFlow(terminal.stdout, Date);
+  const circuits = createSqliteCircuitStore(store.db);
+  const gates = createFlowGates({
+    ...{ circuits, limits: createSqliteLimitStore(store.db), clock: Date, random: Math.random, newId: randomUUID },
+    ...{ logger, emit },
+  });
   const { durable, polling, ...queued } = createLocalOperations({
-    ...{ db: store.db, registry, invoker, target, clock: Date, logger },
+    ...{ db: store.db, registry, invoker, target, gate: gates.queued, clock: Date, logger },
     events: {
       attempted: (record, ms) => say(formatAttemptLine(record, { ms, now: Date.now() }, terminal.stdout)),
       completed: (record, ms) => say(formatCompletionLine(record, { ms, now: Date.now() }, terminal.stdout)),
@@ -98,6 +111,7 @@ export async function startDev(options: DevOptions, terminal: DevTerminal): Prom
         ...{ registry, clock: Date },
         stateOf: async ({ name }) => ({ operations: await queued.store.count({ endpoint: name }) }),
       }),
+      createCircuitManagement({ registry, store: circuits, clock: Date, emit }),
     ],
   });
   const router = createRouter({
@@ -105,6 +119,8 @@ export async function startDev(options: DevOptions, terminal: DevTerminal): Prom
     polling,
     endpoints: { get: registry.get, getLatest: registry.get, settle: async () => {} },
     invoker,
+    gate: gates.direct,
+    emit,
     clock: Date,
     endpointNames: async () => (await registry.list()).map(({ name }) => name),
   });
@@ -123,7 +139,7 @@ export async function startDev(options: DevOptions, terminal: DevTerminal): Prom
     if (host !== undefined) {
       return failureResponse(
         'UNAUTHORIZED',
-        `operations and endpoints are managed at 127.0.0.1, and not at ${host}`,
+        `operations, endpoints and circuits are managed at 127.0.0.1, and not at ${host}`,
         request,
       );
     }
@@ -166,6 +182,7 @@ export async function startDev(options: DevOptions, terminal: DevTerminal): Prom
       serving?.discard();
       serving = bundle;
       await publishEndpoint(registry, { name: options.endpoint, target, services, ...queuedOf(options) });
+      await closeCircuit(options.endpoint, { registry, store: circuits, clock: Date });
       for (const name of missingOperations(options, services)) {
         complain(`--queue ${name}: the module has no such operation; it has ${namesIn(services).join(', ')}`);
       }

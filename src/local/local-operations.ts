@@ -9,6 +9,8 @@ import type { OperationFilter, WakeUp } from '../operations/ports.ts';
 import type { OperationRecord } from '../operations/record.ts';
 import type { AttemptResult } from '../operations/transitions.ts';
 import { createDurableDelivery, type DurableDelivery } from '../router/durable-delivery.ts';
+import type { Gate } from '../router/gate.ts';
+import { createIntake } from '../router/intake.ts';
 import { createOperationInvoker, LONGEST_ATTEMPT_MS } from '../router/operation-invoker.ts';
 import { createOperationManagement, type OperationManagement } from '../router/operation-management.ts';
 import { createOperationPolling, type OperationPolling } from '../router/operation-polling.ts';
@@ -21,6 +23,8 @@ export interface LocalOperationsDeps {
   readonly db: DatabaseSync;
   readonly registry: Pick<EndpointRegistry, 'get'>;
   readonly invoker: Invoker;
+  /** What lets attempts begin. */
+  readonly gate: Gate;
   /** The one that the invoker serves: operations of others wait for a process that serves them. */
   readonly target: Target;
   readonly clock: Clock;
@@ -74,7 +78,7 @@ const PAGE = 25;
 const LOOPBACK = { allowed: [], loopback: true } as const;
 
 export function createLocalOperations(deps: LocalOperationsDeps): LocalOperations {
-  const { db, target, clock, logger, events = {}, patienceMs = 30_000 } = deps;
+  const { db, registry, gate, target, clock, logger, events = {}, patienceMs = 30_000 } = deps;
   const { store, changed } = watchStore(createSqliteOperationStore(db));
   const closing = new AbortController();
   const invoker = createOperationInvoker(deps);
@@ -115,6 +119,10 @@ export function createLocalOperations(deps: LocalOperationsDeps): LocalOperation
     logger,
   } satisfies OperationsDeps;
   const operations = createOperations(operationsDeps);
+  const intake = createIntake({
+    ...{ gate, operations, clock, random: Math.random },
+    endpointOf: (name) => registry.get(name),
+  });
 
   function isOurs({ namespace, taskQueue }: Target): boolean {
     return namespace === target.namespace && taskQueue === target.taskQueue;
@@ -122,8 +130,20 @@ export function createLocalOperations(deps: LocalOperationsDeps): LocalOperation
 
   async function wake(message: WakeUp): Promise<void> {
     const startedAt = performance.now();
-    const leaseUntil = clock.now() + LONGEST_ATTEMPT_MS;
-    const record = await operations.wake(message, { claim: { leaseUntil, invocation: randomUUID() }, run });
+    const known = await store.get(message.token);
+    if (known === undefined) return;
+    const { endpoint, principal } = known;
+    const leaseMs = LONGEST_ATTEMPT_MS;
+    const record = await intake.take({ ...message, endpoint, principal, leaseMs }, (ended) =>
+      operations.wake(message, {
+        claim: { leaseUntil: clock.now() + leaseMs, invocation: randomUUID() },
+        async run(...attempt) {
+          const result = await run(...attempt);
+          ended(result);
+          return result;
+        },
+      }),
+    );
     if (record !== undefined) events.attempted?.(record, performance.now() - startedAt);
   }
 

@@ -58,6 +58,8 @@ const STEPS: readonly string[] = [
      answer      TEXT -- JSON: a NexusHttpResponse with its body in base64, once it is complete
    ) STRICT, WITHOUT ROWID;
    CREATE INDEX answer_expires ON answer (expires_at)`,
+  // JSON: StoredCircuit. An update of the endpoint leaves it alone.
+  'ALTER TABLE endpoint ADD COLUMN circuit TEXT',
 ];
 
 /**

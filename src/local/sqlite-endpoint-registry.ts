@@ -1,5 +1,6 @@
 import type { DatabaseSync, SQLOutputValue } from 'node:sqlite';
 import type { ServiceContract } from '../nexus/message.ts';
+import type { StoredCircuit } from '../router/circuit.ts';
 import { checkOverride, type EndpointOverride, fullVersion } from '../router/endpoint-override.ts';
 import { checkEndpointSpec } from '../router/endpoint-spec.ts';
 import { EndpointExistsError, EndpointNotFoundError, EndpointVersionError } from '../router/errors.ts';
@@ -37,10 +38,10 @@ export function createSqliteEndpointRegistry(db: DatabaseSync, clock: Clock): En
   return {
     async get(name) {
       const row = select.get(name);
-      return row && toEndpoint(row);
+      return row && withCircuit(row);
     },
     async list() {
-      return selectAll.all().map(toEndpoint);
+      return selectAll.all().map(withCircuit);
     },
     async create(spec) {
       checkEndpointSpec(spec);
@@ -70,8 +71,8 @@ export function createSqliteEndpointRegistry(db: DatabaseSync, clock: Clock): En
 }
 
 function toColumns({ name, description, target, services, ...others }: EndpointSpec) {
-  const { previousServices, callers, functionArn, owner, settings, queued, queues, allowedCallbacks, deduplicate } =
-    others;
+  const { previousServices, callers, functionArn, owner, settings, ...delivery } = others;
+  const { queued, queues, promotable, absorbFailures, allowedCallbacks, deduplicate } = delivery;
   return {
     name,
     description: description ?? null,
@@ -86,10 +87,17 @@ function toColumns({ name, description, target, services, ...others }: EndpointS
       settings,
       queued,
       queues,
+      promotable,
+      absorbFailures,
       allowedCallbacks,
       deduplicate,
     }),
   };
+}
+
+function withCircuit(row: Row): Endpoint {
+  const { circuit } = row;
+  return { ...toEndpoint(row), ...(circuit !== null && { circuit: JSON.parse(String(circuit)) as StoredCircuit }) };
 }
 
 function toEndpoint(row: Row): Endpoint {

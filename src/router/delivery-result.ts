@@ -1,36 +1,54 @@
 import { HandlerError } from 'nexus-rpc';
-import { innermostMessage } from '../nexus/innermost-message.ts';
 import type { NexusHttpResponse } from '../nexus/message.ts';
-import { parseCancelResponse } from '../nexus/parse-response.ts';
-import { STATUS_OPERATION_UNSUCCESSFUL } from '../nexus/status.ts';
-import type { InvokeError } from './errors.ts';
+import { parseStartResponse } from '../nexus/parse-response.ts';
+import { InvokeError, type InvokeErrorReason } from './errors.ts';
 import type { DeliveryResult } from './gate.ts';
 
-/** What an answer says about its handler. A retryable HandlerError is one of it, or of what it calls, that does not work. */
-export function resultOfResponse(response: NexusHttpResponse): DeliveryResult {
-  // An OperationError is an operation's own end, and says that the handler works.
-  if (response.status < 300 || response.status === STATUS_OPERATION_UNSUCCESSFUL) return { kind: 'succeeded' };
-  try {
-    parseCancelResponse(response);
-  } catch (error) {
-    // What is no Nexus answer is an error of type UNKNOWN, which is retryable.
-    if (!(error instanceof HandlerError) || error.retryable) {
-      return { kind: 'failed', message: innermostMessage(error) ?? String(error) };
-    }
-  }
-  return { kind: 'succeeded' };
+/** In less time a handler cannot be asked to answer: that it did not is its caller's doing. */
+export const SHORTEST_JUDGED_MS = 1_000;
+
+const SUCCEEDED: DeliveryResult = { kind: 'succeeded' };
+const UNJUDGED: DeliveryResult = { kind: 'unjudged' };
+
+/**
+ * What an answer of a handler says about the handler, or the error where it gave none.
+ *
+ * Failed: a retryable HandlerError, RESOURCE_EXHAUSTED among them; no answer, or none of Nexus. Succeeded: all else that it
+ * answered, an OperationError and what its caller got wrong included. Unjudged: it was not reached, had no capacity, was
+ * given or gave back more than Lambda passes on; or it had less than a second, and did not answer in it.
+ *
+ * @param waitMs milliseconds that it was given
+ */
+export function deliveryResultOf(answer: NexusHttpResponse | InvokeError, waitMs: number): DeliveryResult {
+  return answer instanceof InvokeError ? resultOfError(answer, waitMs) : resultOfResponse(answer, waitMs);
 }
 
-/** What it says about a handler that it gave no answer. */
-export function resultOfError({ reason, message }: InvokeError): DeliveryResult {
-  switch (reason) {
-    // Lambda's own limit, or ours: the function may be well.
-    case 'throttled':
-      return { kind: 'unjudged' };
-    // Another call may be answered with less.
-    case 'too-large':
-      return { kind: 'succeeded' };
-    default:
-      return { kind: 'failed', message };
+function resultOfError({ reason, message }: InvokeError, waitMs: number): DeliveryResult {
+  if (!IS_FAILURE[reason] || (reason === 'timeout' && waitMs < SHORTEST_JUDGED_MS)) return UNJUDGED;
+  return { kind: 'failed', message };
+}
+
+const IS_FAILURE: Readonly<Record<InvokeErrorReason, boolean>> = {
+  crashed: true,
+  module: true,
+  timeout: true,
+  'bad-answer': true,
+  unreachable: true,
+  'no-handler': false,
+  'too-large': false,
+  throttled: false,
+};
+
+function resultOfResponse(response: NexusHttpResponse, waitMs: number): DeliveryResult {
+  if (response.status < 300) return SUCCEEDED; // not parsed: its body may have megabytes
+  try {
+    parseStartResponse(response);
+  } catch (error) {
+    if (error instanceof HandlerError && error.retryable) {
+      const isLate = error.type === 'REQUEST_TIMEOUT' || error.type === 'UPSTREAM_TIMEOUT';
+      if (isLate && waitMs < SHORTEST_JUDGED_MS) return UNJUDGED;
+      return { kind: 'failed', message: `${error.type}: ${error.message}` };
+    }
   }
+  return SUCCEEDED;
 }

@@ -2,7 +2,7 @@ import { HandlerError } from 'nexus-rpc';
 import type { NexusInvocation } from '../handler/invocation.ts';
 import type { NexusHttpRequest, NexusHttpResponse } from '../nexus/message.ts';
 import type { Caller } from './caller.ts';
-import { resultOfError, resultOfResponse } from './delivery-result.ts';
+import { deliveryResultOf } from './delivery-result.ts';
 import type { Absorption, DurableDelivery } from './durable-delivery.ts';
 import { InvokeError } from './errors.ts';
 import { invokeFailure, refusal, THROTTLE_MS } from './failure-response.ts';
@@ -63,9 +63,9 @@ export function createDirectDelivery({ invoker, gate, durable, emit }: DirectDel
   async function invoke({ endpoint, invocation, waitMs }: Delivery): Promise<Delivered> {
     try {
       const response = toHttpResponse(await invoker.invoke(endpoint, invocation, waitMs));
-      return { response, result: resultOfResponse(response) };
+      return { response, result: deliveryResultOf(response, waitMs) };
     } catch (error) {
-      if (error instanceof InvokeError) return { error, result: resultOfError(error) };
+      if (error instanceof InvokeError) return { error, result: deliveryResultOf(error, waitMs) };
       throw error;
     }
   }

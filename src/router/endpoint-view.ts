@@ -1,7 +1,11 @@
+import { isAtRest } from './circuit.ts';
 import type { Clock, Endpoint, EndpointRegistry } from './ports.ts';
 
 /** Younger than this, an endpoint is used as it is: changes reach every environment within seconds. */
 export const SOFT_AGE_MS = 5_000;
+
+/** The same for one whose circuit is open, or that failed lately: a success is to end a streak, and a probe the pause. */
+export const UNSETTLED_SOFT_AGE_MS = 2_000;
 
 /**
  * Older than this, it is read again before it is used: so long a change at run time may take to reach an environment, and
@@ -37,6 +41,12 @@ export interface EndpointView {
   settle(withinMs?: number): Promise<void>;
 }
 
+/** A view that also says what it has seen. */
+export interface CachedEndpointView extends EndpointView {
+  /** What was read last, however old, without a read. */
+  latest(name: string): Endpoint | undefined;
+}
+
 export interface EndpointViewDeps {
   readonly registry: Pick<EndpointRegistry, 'get'>;
   readonly clock: Clock;
@@ -52,7 +62,7 @@ interface Seen {
 }
 
 /** Makes a view that has seen nothing yet. It holds what exists only, so callers cannot make it grow. */
-export function createEndpointView({ registry, clock, onStale }: EndpointViewDeps): EndpointView {
+export function createEndpointView({ registry, clock, onStale }: EndpointViewDeps): CachedEndpointView {
   const seen = new Map<string, Seen>();
   const reading = new Map<string, { readonly done: Promise<Endpoint | undefined>; readonly abort: AbortController }>();
 
@@ -98,11 +108,13 @@ export function createEndpointView({ registry, clock, onStale }: EndpointViewDep
       const last = seen.get(name);
       if (last === undefined) return read(name);
       const ageMs = since(last.readAt);
-      if (ageMs < SOFT_AGE_MS || since(last.failedAt) < RETRY_AFTER_MS) return last.endpoint;
+      const softAgeMs = isAtRest(last.endpoint.circuit) ? SOFT_AGE_MS : UNSETTLED_SOFT_AGE_MS;
+      if (ageMs < softAgeMs || since(last.failedAt) < RETRY_AFTER_MS) return last.endpoint;
       const again = read(name).catch(() => last.endpoint);
       return ageMs < HARD_AGE_MS ? last.endpoint : again;
     },
     getLatest: read,
+    latest: (name) => seen.get(name)?.endpoint,
     async settle(withinMs = SETTLE_MS) {
       if (reading.size === 0) return;
       const running = [...reading.values()];

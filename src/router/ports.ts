@@ -2,6 +2,7 @@ import type { LambdaHttpResult, NexusInvocation } from '../handler/invocation.ts
 import type { ServiceContract } from '../nexus/message.ts';
 import type { AllowedCallback } from '../operations/callback-rules.ts';
 import type { QueueUrls } from '../operations/record.ts';
+import type { StoredCircuit } from './circuit.ts';
 import type { EndpointOverride, OverrideSpec } from './endpoint-override.ts';
 import type { EndpointSettings } from './settings.ts';
 import type { TokenAnswer, TokenAsk } from './tokens.ts';
@@ -53,6 +54,8 @@ export interface Endpoint extends EndpointSpec {
   readonly lastModifiedAt: number;
   /** What is set at run time over the spec, whose deploys leave it alone. `effectiveSettings` reads both. */
   readonly override?: EndpointOverride;
+  /** As `get` and `list` of the registry read it beside the rest; absent where nothing ever failed. */
+  readonly circuit?: StoredCircuit;
 }
 
 /** Names that route. */
@@ -110,6 +113,20 @@ export interface LimitStore {
   /** Lets a slot go, where this holder has it. */
   freeSlot(lease: SlotLease, signal?: AbortSignal): Promise<void>;
 }
+
+/** Keeps the circuits of endpoints; `EndpointRegistry` reads them. A circuit goes with its endpoint when that is deleted. */
+export interface CircuitStore {
+  /**
+   * Writes a circuit where the stored one has the version before it: none, where this is version 1. Gives up, and rejects,
+   * when the signal fires; it may have been written even so.
+   */
+  write(endpoint: string, circuit: StoredCircuit, signal?: AbortSignal): Promise<CircuitWrite>;
+}
+
+/** `stored` is what was in the way: absent where there is none, or none that this version reads. */
+export type CircuitWrite =
+  | { readonly kind: 'written' }
+  | { readonly kind: 'conflict'; readonly stored?: StoredCircuit };
 
 /** Runs a handler Lambda for one request and returns its answer. */
 export interface Invoker {

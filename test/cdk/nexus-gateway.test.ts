@@ -128,6 +128,14 @@ describe('a gateway', () => {
       Action: ['secretsmanager:DescribeSecret', 'secretsmanager:GetSecretValue'],
       Resource: { Ref: idOf('AWS::SecretsManager::Secret') },
     });
+    expect(statements.get('KeepCircuits')).toMatchObject({
+      Action: 'dynamodb:UpdateItem',
+      Condition: {
+        'ForAllValues:StringEquals': {
+          'dynamodb:Attributes': ['pk', 'sk', 'circuit', 'circuitVersion', 'circuitWriteId'],
+        },
+      },
+    });
     expect(statements.get('ReadEndpoints')).toMatchObject({
       Action: 'dynamodb:Query',
       Resource: { 'Fn::GetAtt': [idOf('AWS::DynamoDB::GlobalTable'), 'Arn'] },

@@ -1,10 +1,12 @@
 import { type AttributeValue, DynamoDBClient, PutItemCommand, UpdateItemCommand } from '@aws-sdk/client-dynamodb';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { TABLE } from '../../src/aws/contract.ts';
+import { createDynamoCircuitStore } from '../../src/aws/dynamodb-circuit-store.ts';
 import { createDynamoEndpointRegistry } from '../../src/aws/dynamodb-endpoint-registry.ts';
 import { TableNotFoundError } from '../../src/aws/endpoint-errors.ts';
 import type { EndpointSpec } from '../../src/router/ports.ts';
 import type { AwsVariables } from '../toolchain/aws-variables.ts';
+import { describeCircuitStore } from './circuit-store.contract.ts';
 import { describeEndpointRegistry, ManualClock } from './endpoint-registry.contract.ts';
 import { createEndpointsTable } from './endpoints-table.ts';
 
@@ -38,6 +40,12 @@ export function describeDynamoEndpointRegistry(name: string, start: () => Promis
     createDynamoEndpointRegistry({ client, tableName: await createEndpointsTable(client), clock }),
   );
 
+  describeCircuitStore(name, async () => {
+    const tableName = await createEndpointsTable(client);
+    const registry = createDynamoEndpointRegistry({ client, tableName, clock: new ManualClock() });
+    return { circuits: createDynamoCircuitStore({ client, tableName }), registry };
+  });
+
   describe(`the endpoint registry on ${name}, by itself,`, () => {
     const spec: EndpointSpec = { name: 'shop', target: { namespace: 'default', taskQueue: 'shop' }, services: [] };
 
@@ -63,6 +71,44 @@ export function describeDynamoEndpointRegistry(name: string, start: () => Promis
       expect(await registry.list()).toHaveLength(1);
       await registry.delete('shop', 1);
       expect(await registry.get('shop')).toBeUndefined();
+    });
+
+    it('knows a write of a circuit again whose answer was lost', async () => {
+      const { tableName, registry } = await setUp();
+      await registry.create(spec);
+      const circuits = createDynamoCircuitStore({ client, tableName });
+      client.middlewareStack.add(
+        (next) => async (request) => {
+          await next(request);
+          return next(request);
+        },
+        { step: 'finalizeRequest', name: 'sent-twice', priority: 'low' },
+      );
+      try {
+        const circuit = { status: 'closed', version: 1, streak: 1, since: 1 } as const;
+        expect(await circuits.write('shop', circuit)).toEqual({ kind: 'written' });
+        expect(await circuits.write('shop', circuit)).toEqual({ kind: 'conflict', stored: circuit });
+      } finally {
+        client.middlewareStack.remove('sent-twice');
+      }
+    });
+
+    it.each<[string, Record<string, AttributeValue>]>([
+      ['nothing', {}],
+      ['a status that this version does not know', { circuit: { M: { status: { S: 'ajar' } } } }],
+      [
+        'a time that is none',
+        { circuit: { M: { status: { S: 'open' }, version: { N: '1' }, streak: { N: '5' }, openedAt: { S: 'now' } } } },
+      ],
+    ])('serves an endpoint whose circuit is %s as if it had none', async (_, more) => {
+      const { tableName, registry } = await setUp();
+      await registry.create(spec);
+      await put(tableName, { pk: 'endpoint#shop', sk: 'circuit' }, { circuitVersion: { N: '1' }, ...more });
+      expect(await registry.get('shop')).toMatchObject(spec);
+      expect(await registry.get('shop')).not.toHaveProperty('circuit');
+      const circuits = createDynamoCircuitStore({ client, tableName });
+      const first = { status: 'closed', version: 1, streak: 1, since: 1 } as const;
+      expect(await circuits.write('shop', first)).toEqual({ kind: 'conflict' });
     });
 
     it('lists more than one page', async () => {

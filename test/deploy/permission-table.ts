@@ -41,6 +41,12 @@ export const PERMISSIONS: Readonly<Record<string, readonly PermissionRow[]>> = {
       'counting what is limited',
       'without it starts are let through unlimited, which the log alone says',
     ],
+    [
+      'dynamodb:UpdateItem',
+      ENTRIES,
+      'writing circuits',
+      'no call fails: where a circuit cannot be written, each environment keeps its own',
+    ],
     ...log('NexusRouter'),
   ],
   NexusAuthorizerRole: [

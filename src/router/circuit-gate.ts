@@ -1,0 +1,153 @@
+import { admission, type OpenCircuit } from './circuit.ts';
+import { circuitSettings } from './circuit-settings.ts';
+import { failureSeen, probeEnded, probeTaken, successSeen } from './circuit-transitions.ts';
+import type { Admitted, Arrival, DeliveryResult, Gate, Refused } from './gate.ts';
+import {
+  createKnownCircuits,
+  type Decide,
+  isLongAgo,
+  type KnownCircuit,
+  type KnownCircuitsDeps,
+} from './known-circuits.ts';
+import type { Endpoint } from './ports.ts';
+
+export interface CircuitGateDeps extends KnownCircuitsDeps {
+  /** A new one with every call, over all environments. */
+  readonly newId: () => string;
+}
+
+/** A streak is raised by one environment once in so long. */
+const RAISE_EVERY_MS = 1_000;
+
+/** What changes a streak only can be left to the next request. */
+const MOST_RAISES = 3;
+
+/** A direct request takes 30 s at most, and its answer has to be written down. */
+const DIRECT_LEASE_MS = 35_000;
+
+/** Where somebody else was faster in every attempt. */
+const CONTENDED_AGAIN_MS = 1_000;
+
+/**
+ * The circuit of each endpoint, as one environment of the router keeps it; {@link StoredCircuit} says by which rules. It
+ * takes the view of the registry that comes with a request, and what it wrote or found itself, whichever is newer: no read,
+ * and no write where nothing fails. A failure is written once a second at most, but for the one that opens the circuit.
+ *
+ * It never rejects. While the store cannot be written, each environment goes on with the last circuit that it knows, as if
+ * it were alone: its own failures open it, and it makes its own probe. One that knows nothing lets everything through.
+ */
+export function createCircuitGate(deps: CircuitGateDeps): Gate {
+  const { clock, newId } = deps;
+  const knownOf = createKnownCircuits(deps);
+
+  async function failed(endpoint: Endpoint, known: KnownCircuit, given: { beganAt: number; message: string }) {
+    const at = clock.now();
+    const settings = circuitSettings(endpoint, at);
+    const failures = [...known.own.failures, { at, shared: false }].slice(-settings.threshold);
+    known.own = { ...known.own, failures };
+    const mayRaise = isLongAgo(known.raisedAt, RAISE_EVERY_MS, at);
+    if (mayRaise) known.raisedAt = at;
+    const decide: Decide = (circuit, attempt) => {
+      const next = failureSeen(circuit, { at, ...given }, { own: { ...known.own, failures }, ...settings });
+      return next?.status === 'open' || (mayRaise && attempt <= MOST_RAISES) ? next : undefined;
+    };
+    if (!(await known.change(decide, given.message))) return;
+    const shared = known.own.failures.map((one) => (failures.includes(one) ? { ...one, shared: true } : one));
+    known.own = { ...known.own, failures: shared };
+  }
+
+  async function succeeded(known: KnownCircuit, beganAt: number): Promise<void> {
+    const success = rememberSuccess(known, beganAt);
+    const decide: Decide = (circuit, attempt) => (attempt <= MOST_RAISES ? successSeen(circuit, success) : undefined);
+    if (decide(known.newest(), 1) !== undefined) await known.change(decide, 'a request succeeded');
+  }
+
+  function rememberSuccess(known: KnownCircuit, beganAt: number) {
+    const at = clock.now();
+    const successMs = at - beganAt;
+    known.own = { failures: [], succeededAt: at, successMs };
+    return { at, successMs };
+  }
+
+  function letThrough(endpoint: Endpoint, known: KnownCircuit): Admitted {
+    const beganAt = clock.now();
+    return {
+      kind: 'admitted',
+      async ended(result) {
+        if (result.kind === 'failed') await failed(endpoint, known, { beganAt, message: result.message });
+        if (result.kind === 'succeeded') await succeeded(known, beganAt);
+      },
+    };
+  }
+
+  function asProbe(endpoint: Endpoint, known: KnownCircuit, id: string): Admitted {
+    const beganAt = clock.now();
+    return {
+      kind: 'admitted',
+      async ended(result) {
+        const now = clock.now();
+        if (result.kind === 'succeeded') rememberSuccess(known, beganAt);
+        const end = { id, result, beganAt, now, openMs: circuitSettings(endpoint, now).openMs };
+        await known.change((circuit) => probeEnded(circuit, end), whyOf(result));
+      },
+    };
+  }
+
+  return {
+    async admit({ endpoint, leaseMs = DIRECT_LEASE_MS }: Arrival) {
+      const known = knownOf(endpoint);
+      if (known.newest().status === 'closed') return letThrough(endpoint, known);
+      const { openMs } = circuitSettings(endpoint, clock.now());
+      const id = newId();
+      const decide: Decide = (circuit) => {
+        const now = clock.now();
+        const isDue = circuit.status === 'open' && admission(circuit, now, openMs).kind === 'probe';
+        return isDue ? probeTaken(circuit, { id, now, leaseMs }) : undefined;
+      };
+      if (await known.change(decide, 'a probe is due')) return asProbe(endpoint, known, id);
+      const circuit = known.newest();
+      return circuit.status === 'closed'
+        ? letThrough(endpoint, known)
+        : refused(endpoint.name, circuit, clock.now(), openMs);
+    },
+  };
+}
+
+function whyOf(result: DeliveryResult): string {
+  switch (result.kind) {
+    case 'succeeded':
+      return 'the probe succeeded';
+    case 'failed':
+      return result.message;
+    case 'unjudged':
+      return 'the probe did not reach the handler';
+  }
+}
+
+/**
+ * A caller learns that it failed, and not with what: the message of a failure is for whoever made that call, and for
+ * whoever may manage the circuit.
+ */
+function refused(endpoint: string, circuit: OpenCircuit, now: number, openMs: number): Refused {
+  const decided = admission(circuit, now, openMs);
+  const retryAfterMs = decided.kind === 'refused' ? decided.retryAfterMs : CONTENDED_AGAIN_MS;
+  const { tripped, openedAt, streak } = circuit;
+  const why =
+    tripped === undefined
+      ? `after ${streak} ${streak === 1 ? 'failure' : 'failures in a row'}`
+      : `by hand: ${tripped.reason}`;
+  const next =
+    tripped === undefined
+      ? `the next request is let through at ${iso(now + retryAfterMs)}`
+      : 'no request is let through until somebody resets it';
+  return {
+    kind: 'refused',
+    reason: 'circuit',
+    retryAfterMs,
+    message: `the circuit of endpoint "${endpoint}" is open since ${iso(openedAt)}, ${why}; ${next}`,
+  };
+}
+
+function iso(ms: number): string {
+  return new Date(ms).toISOString();
+}
