@@ -5,6 +5,7 @@ import {
   ChangeMessageVisibilityCommand,
   CreateQueueCommand,
   DeleteMessageCommand,
+  GetQueueAttributesCommand,
   ReceiveMessageCommand,
   SQSClient,
 } from '@aws-sdk/client-sqs';
@@ -51,6 +52,8 @@ export interface QueuedWorldOptions {
   /** Of a function that takes cancels. */
   readonly functionArn: string;
   readonly settings?: EndpointSpec['settings'];
+  /** After so many receives a message of the completion queue is given up; 1,000 where it is deployed. */
+  readonly completionReceives?: number;
 }
 
 const ANSWERS = {
@@ -85,7 +88,7 @@ export type HandlerAnswer = keyof typeof ANSWERS;
 export type QueuedWorld = Awaited<ReturnType<typeof openQueuedWorld>>;
 
 export async function openQueuedWorld(options: QueuedWorldOptions) {
-  const { emulator, awsUrl, secretArn, functionArn, settings = {} } = options;
+  const { emulator, awsUrl, secretArn, functionArn, settings = {}, completionReceives = 1_000 } = options;
   const sound = { endpoint: emulator.url, useQueueUrlAsEndpoint: false };
   const [dynamo, sqs] = [new DynamoDBClient(sound), new SQSClient(sound)];
   const faulty = { ...CLIENT_OPTIONS, endpoint: awsUrl };
@@ -93,8 +96,15 @@ export async function openQueuedWorld(options: QueuedWorldOptions) {
 
   const tableName = await createOperationsTable(dynamo);
   const endpointsTable = await createEndpointsTable(dynamo);
-  const queue = async () => (await sqs.send(new CreateQueueCommand({ QueueName: randomUUID() }))).QueueUrl ?? '';
-  const queues = { task: await queue(), deadLetter: await queue(), completion: await queue() };
+  const queue = async (Attributes = {}) =>
+    (await sqs.send(new CreateQueueCommand({ QueueName: randomUUID(), Attributes }))).QueueUrl ?? '';
+  const undeliverable = await queue();
+  const QueueArn = { QueueUrl: undeliverable, AttributeNames: ['QueueArn' as const] };
+  const { Attributes: { QueueArn: deadLetterTargetArn } = {} } = await sqs.send(
+    new GetQueueAttributesCommand(QueueArn),
+  );
+  const RedrivePolicy = JSON.stringify({ deadLetterTargetArn, maxReceiveCount: completionReceives });
+  const queues = { task: await queue(), deadLetter: await queue(), completion: await queue({ RedrivePolicy }) };
   await createDynamoEndpointRegistry({ client: dynamo, tableName: endpointsTable, clock: Date }).create({
     name: 'shop',
     target: { namespace: 'default', taskQueue: 'shop' },
@@ -109,8 +119,11 @@ export async function openQueuedWorld(options: QueuedWorldOptions) {
     ],
   });
 
-  const statuses: number[] = [];
-  const callback = await openCallback((_, response) => response.writeHead(statuses.shift() ?? 200).end());
+  const refusals: { readonly status: number; readonly retryAfterS: number }[] = [];
+  const callback = await openCallback((_, response) => {
+    const { status = 200, retryAfterS = 0 } = refusals.shift() ?? {};
+    response.writeHead(status, { 'retry-after': String(retryAfterS) }).end();
+  });
   const { lines, logger } = recordingLogger();
   vi.stubEnv('NEXUS_TABLE_NAME', endpointsTable);
   vi.stubEnv('NEXUS_OPERATIONS_TABLE_NAME', tableName);
@@ -182,8 +195,8 @@ export async function openQueuedWorld(options: QueuedWorldOptions) {
     lines,
     /** What the handler answers, one attempt after the other, and then `result`. */
     answers,
-    /** What the callback answers, and then 200. */
-    statuses,
+    /** What the callback answers, one completion after the other, and then 200. */
+    refusals,
     runs: () => runs,
     completions: () => callback.received.length,
     start: () => call(PATH, { 'nexus-request-id': requestId }),
@@ -207,7 +220,9 @@ export async function openQueuedWorld(options: QueuedWorldOptions) {
         () => 'looks after it' as const,
         () => 'fails' as const,
       ),
-    deadLetters: async () => (await receive(queues.deadLetter))?.Body,
+    /** The body of a message of a dead-letter queue, where it has one. */
+    deadLetter: async () => (await receive(queues.deadLetter))?.Body,
+    undeliverable: async () => (await receive(undeliverable))?.Body,
     /** The one operation that there is. */
     async record(): Promise<OperationRecord> {
       const { records } = await own.list({}, { limit: 10 });
