@@ -36,10 +36,10 @@ import type { Ministack } from '../toolchain/ministack.ts';
 const ORIGIN = 'http://10.0.0.5:7243';
 const PATH = '/basic/nexus/endpoints/shop/services/orders/place';
 
-/** Less patience than the deployed functions have: nothing here takes half a second that is answered at all. */
+/** Less patience than the deployed functions have, which try four times for three seconds each. */
 const CLIENT_OPTIONS = {
   maxAttempts: 2,
-  requestHandler: { connectionTimeout: 500, requestTimeout: 500, throwOnRequestTimeout: true },
+  requestHandler: { connectionTimeout: 1_000, requestTimeout: 1_000, throwOnRequestTimeout: true },
   useQueueUrlAsEndpoint: false,
 };
 
