@@ -98,6 +98,7 @@ async function observe(
   let said = await step.act(world);
   expect(proxy.heal()).toBeGreaterThan(0);
   if (step.repeat && said.startsWith('5')) said += `, then ${await step.repeat(world)}`;
+  await step.lose?.(world);
   await goOn(world, step.isDone);
   const before = await world.record();
   // Nothing is left that would do anything to it.

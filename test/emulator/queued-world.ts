@@ -6,6 +6,7 @@ import {
   CreateQueueCommand,
   DeleteMessageCommand,
   GetQueueAttributesCommand,
+  PurgeQueueCommand,
   ReceiveMessageCommand,
   SQSClient,
 } from '@aws-sdk/client-sqs';
@@ -208,6 +209,10 @@ export async function openQueuedWorld(options: QueuedWorldOptions) {
       for (let message = await receive(queues.task); message !== undefined; message = await receive(queues.task)) {
         await sqs.send(new DeleteMessageCommand({ QueueUrl: queues.task, ReceiptHandle: message.ReceiptHandle }));
       }
+    },
+    /** Loses what is in the completion queue, also what is not to be seen yet. */
+    async loseCompletions() {
+      await sqs.send(new PurgeQueueCommand({ QueueUrl: queues.completion }));
     },
     /** Claims the attempt, as one whose environment crashes before it runs. */
     async crash() {
