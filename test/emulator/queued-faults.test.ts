@@ -5,7 +5,7 @@ import { singleFileZip } from '../deploy/single-file-zip.ts';
 import { type Ministack, startMinistack } from '../toolchain/ministack.ts';
 import { type Fault, type FaultyProxy, openFaultyProxy } from './faulty-proxy.ts';
 import { ROWS, STEPS, type Step } from './queued-life.ts';
-import { openQueuedWorld, type QueuedWorld } from './queued-world.ts';
+import { openQueuedWorld, type QueuedWorld, type QueuedWorldOptions } from './queued-world.ts';
 
 let emulator: Ministack;
 let proxy: FaultyProxy;
@@ -56,11 +56,14 @@ afterEach(() => {
   vi.restoreAllMocks();
 });
 
-async function setUp({ settings }: Step): Promise<QueuedWorld> {
+async function setUp({
+  settings,
+  completionReceives,
+}: Pick<QueuedWorldOptions, 'settings' | 'completionReceives'> = {}): Promise<QueuedWorld> {
   const world = await openQueuedWorld({
-    ...{ emulator, secretArn, functionArn },
-    awsUrl: proxy.url,
+    ...{ emulator, secretArn, functionArn, awsUrl: proxy.url },
     ...(settings && { settings }),
+    ...(completionReceives && { completionReceives }),
   });
   onTestFinished(() => world.close());
   return world;
@@ -95,13 +98,18 @@ async function observe(
   let said = await step.act(world);
   expect(proxy.heal()).toBeGreaterThan(0);
   if (step.repeat && said.startsWith('5')) said += `, then ${await step.repeat(world)}`;
+  await step.lose?.(world);
   await goOn(world, step.isDone);
   const before = await world.record();
   // Nothing is left that would do anything to it.
   world.passHours(24);
   await goOn(world, step.isDone);
   expect((await world.record()).outcome).toStrictEqual(before.outcome);
-  return `${said}; ${world.runs()} runs, ${world.completions()} completions`;
+  let deadLetters = 0;
+  while ((await world.deadLetter()) !== undefined) deadLetters++;
+  const counts = { run: world.runs(), completion: world.completions(), 'dead letter': deadLetters };
+  const seen = Object.entries(counts).filter(([, count]) => count > 0);
+  return [said, ...seen.map(([what, count]) => `${count} ${what}${count === 1 ? '' : 's'}`)].join(', ');
 }
 
 const NEVER: readonly Fault[] = ['a throttle', 'a reset'];
@@ -118,4 +126,33 @@ describe('a call of AWS in the life of a queued operation', () => {
     const world = await setUp(step);
     expect(await observe(world, step, cell.fault, cell.call)).toBe(cell.expected);
   });
+});
+
+it('a completion whose message is given up, since its record could not be written, goes on from the record', async () => {
+  const world = await setUp({ completionReceives: 2 });
+  await STEPS.complete.prepare(world);
+  proxy.failNext('a reset', Number.POSITIVE_INFINITY);
+  for (let receives = 1; receives <= 2; receives++) expect(await world.takeCompletion()).toBe('comes again');
+  proxy.failNext('a reset', 0);
+  expect(await world.takeCompletion()).toBeUndefined();
+  expect(await world.undeliverable()).toContain('"nexusCompletion":1');
+  expect((await world.record()).completion).toMatchObject({ state: 'pending', attempts: 0 });
+  world.passHours(2);
+  expect(await world.reconcile()).toBe('looks after it');
+  expect(await world.takeCompletion()).toBe('taken');
+  expect((await world.record()).completion).toMatchObject({ state: 'delivered', attempts: 1 });
+  expect(world.completions()).toBe(1);
+});
+
+it('what was taken out is in the dead-letter queue with its reason, once, where nothing went wrong', async () => {
+  const step = STEPS['take out'];
+  const world = await setUp(step);
+  await step.prepare(world);
+  expect(await step.act(world)).toBe('message taken');
+  await goOn(world, step.isDone);
+  expect(JSON.parse((await world.deadLetter()) ?? '')).toMatchObject({
+    attempt: 1,
+    reason: '1 attempts crashed; the log of invocation i says why',
+  });
+  expect(await world.deadLetter()).toBeUndefined();
 });

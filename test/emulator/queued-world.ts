@@ -5,6 +5,8 @@ import {
   ChangeMessageVisibilityCommand,
   CreateQueueCommand,
   DeleteMessageCommand,
+  GetQueueAttributesCommand,
+  PurgeQueueCommand,
   ReceiveMessageCommand,
   SQSClient,
 } from '@aws-sdk/client-sqs';
@@ -35,10 +37,10 @@ import type { Ministack } from '../toolchain/ministack.ts';
 const ORIGIN = 'http://10.0.0.5:7243';
 const PATH = '/basic/nexus/endpoints/shop/services/orders/place';
 
-/** Less patience than the deployed functions have: nothing here takes half a second that is answered at all. */
+/** Less patience than the deployed functions have, which try four times for three seconds each. */
 const CLIENT_OPTIONS = {
   maxAttempts: 2,
-  requestHandler: { connectionTimeout: 500, requestTimeout: 500, throwOnRequestTimeout: true },
+  requestHandler: { connectionTimeout: 1_000, requestTimeout: 1_000, throwOnRequestTimeout: true },
   useQueueUrlAsEndpoint: false,
 };
 
@@ -51,6 +53,8 @@ export interface QueuedWorldOptions {
   /** Of a function that takes cancels. */
   readonly functionArn: string;
   readonly settings?: EndpointSpec['settings'];
+  /** After so many receives a message of the completion queue is given up; 1,000 where it is deployed. */
+  readonly completionReceives?: number;
 }
 
 const ANSWERS = {
@@ -85,7 +89,7 @@ export type HandlerAnswer = keyof typeof ANSWERS;
 export type QueuedWorld = Awaited<ReturnType<typeof openQueuedWorld>>;
 
 export async function openQueuedWorld(options: QueuedWorldOptions) {
-  const { emulator, awsUrl, secretArn, functionArn, settings = {} } = options;
+  const { emulator, awsUrl, secretArn, functionArn, settings = {}, completionReceives = 1_000 } = options;
   const sound = { endpoint: emulator.url, useQueueUrlAsEndpoint: false };
   const [dynamo, sqs] = [new DynamoDBClient(sound), new SQSClient(sound)];
   const faulty = { ...CLIENT_OPTIONS, endpoint: awsUrl };
@@ -93,8 +97,15 @@ export async function openQueuedWorld(options: QueuedWorldOptions) {
 
   const tableName = await createOperationsTable(dynamo);
   const endpointsTable = await createEndpointsTable(dynamo);
-  const queue = async () => (await sqs.send(new CreateQueueCommand({ QueueName: randomUUID() }))).QueueUrl ?? '';
-  const queues = { task: await queue(), deadLetter: await queue(), completion: await queue() };
+  const queue = async (Attributes = {}) =>
+    (await sqs.send(new CreateQueueCommand({ QueueName: randomUUID(), Attributes }))).QueueUrl ?? '';
+  const undeliverable = await queue();
+  const QueueArn = { QueueUrl: undeliverable, AttributeNames: ['QueueArn' as const] };
+  const { Attributes: { QueueArn: deadLetterTargetArn } = {} } = await sqs.send(
+    new GetQueueAttributesCommand(QueueArn),
+  );
+  const RedrivePolicy = JSON.stringify({ deadLetterTargetArn, maxReceiveCount: completionReceives });
+  const queues = { task: await queue(), deadLetter: await queue(), completion: await queue({ RedrivePolicy }) };
   await createDynamoEndpointRegistry({ client: dynamo, tableName: endpointsTable, clock: Date }).create({
     name: 'shop',
     target: { namespace: 'default', taskQueue: 'shop' },
@@ -109,8 +120,11 @@ export async function openQueuedWorld(options: QueuedWorldOptions) {
     ],
   });
 
-  const statuses: number[] = [];
-  const callback = await openCallback((_, response) => response.writeHead(statuses.shift() ?? 200).end());
+  const refusals: { readonly status: number; readonly retryAfterS: number }[] = [];
+  const callback = await openCallback((_, response) => {
+    const { status = 200, retryAfterS = 0 } = refusals.shift() ?? {};
+    response.writeHead(status, { 'retry-after': String(retryAfterS) }).end();
+  });
   const { lines, logger } = recordingLogger();
   vi.stubEnv('NEXUS_TABLE_NAME', endpointsTable);
   vi.stubEnv('NEXUS_OPERATIONS_TABLE_NAME', tableName);
@@ -182,8 +196,8 @@ export async function openQueuedWorld(options: QueuedWorldOptions) {
     lines,
     /** What the handler answers, one attempt after the other, and then `result`. */
     answers,
-    /** What the callback answers, and then 200. */
-    statuses,
+    /** What the callback answers, one completion after the other, and then 200. */
+    refusals,
     runs: () => runs,
     completions: () => callback.received.length,
     start: () => call(PATH, { 'nexus-request-id': requestId }),
@@ -196,6 +210,10 @@ export async function openQueuedWorld(options: QueuedWorldOptions) {
         await sqs.send(new DeleteMessageCommand({ QueueUrl: queues.task, ReceiptHandle: message.ReceiptHandle }));
       }
     },
+    /** Loses what is in the completion queue, also what is not to be seen yet. */
+    async loseCompletions() {
+      await sqs.send(new PurgeQueueCommand({ QueueUrl: queues.completion }));
+    },
     /** Claims the attempt, as one whose environment crashes before it runs. */
     async crash() {
       const claim = { attempt: 1, leaseUntil: Date.now() + 1_000, invocation: 'i' };
@@ -207,7 +225,9 @@ export async function openQueuedWorld(options: QueuedWorldOptions) {
         () => 'looks after it' as const,
         () => 'fails' as const,
       ),
-    deadLetters: async () => (await receive(queues.deadLetter))?.Body,
+    /** The body of a message of a dead-letter queue, where it has one. */
+    deadLetter: async () => (await receive(queues.deadLetter))?.Body,
+    undeliverable: async () => (await receive(undeliverable))?.Body,
     /** The one operation that there is. */
     async record(): Promise<OperationRecord> {
       const { records } = await own.list({}, { limit: 10 });
