@@ -24,6 +24,8 @@ import type { TaskQueue } from './task-queue.ts';
 export interface DurableOperationsProps extends NetworkProps {
   readonly endpointsTable: TableV2;
   readonly router: LambdaFunction;
+  /** Whether people see and mend operations through the router. */
+  readonly managed: boolean;
   readonly logRetention?: RetentionDays;
   readonly removalPolicy?: RemovalPolicy;
 }
@@ -52,6 +54,7 @@ export class DurableOperations extends Construct {
     const {
       endpointsTable,
       router,
+      managed,
       logRetention = DEFAULT_LOG_RETENTION,
       removalPolicy = RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE,
       vpc,
@@ -130,6 +133,7 @@ export class DurableOperations extends Construct {
     router.addEnvironment(ENV.operationsTable, this.table.tableName);
     allow(routerRole, ['dynamodb:PutItem', 'dynamodb:GetItem', 'dynamodb:UpdateItem'], [this.table.tableArn]);
     allow(routerRole, ['sqs:SendMessage'], [this.completionQueue.queueArn]);
+    if (managed) allow(routerRole, ['dynamodb:Query'], [`${this.table.tableArn}/index/${OPERATIONS.list.indexName}`]);
   }
 
   /** Lets completions carry the `Authorization` that an endpoint's callbacks have in secrets. */

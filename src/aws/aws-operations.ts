@@ -1,6 +1,7 @@
 import type { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import type { SQSClient } from '@aws-sdk/client-sqs';
 import type { Logger } from '../handler/logger.ts';
+import { createHandWork, type HandWork } from '../operations/hand-work.ts';
 import { createOperations, type Operations, type OperationsDeps } from '../operations/operations.ts';
 import type { OperationStore } from '../operations/ports.ts';
 import { createDynamoOperationStore } from './dynamodb-operation-store.ts';
@@ -19,11 +20,12 @@ export interface AwsOperationsDeps {
 export function createAwsOperations(deps: AwsOperationsDeps): {
   readonly operations: Operations;
   readonly store: OperationStore;
+  readonly handWork: HandWork;
 } {
   const { dynamo, sqs, tableName, logger, cancelInner } = deps;
   const store = createDynamoOperationStore({ client: dynamo, tableName });
   const taskQueue = createSqsQueues({ client: sqs, tableName });
-  const operations = createOperations({
+  const operationsDeps = {
     store,
     taskQueue,
     completionQueue: taskQueue.completions,
@@ -31,6 +33,6 @@ export function createAwsOperations(deps: AwsOperationsDeps): {
     random: Math.random,
     cancelInner,
     logger,
-  });
-  return { operations, store };
+  } satisfies OperationsDeps;
+  return { operations: createOperations(operationsDeps), store, handWork: createHandWork(operationsDeps) };
 }

@@ -14,15 +14,19 @@ import { consoleLoggerOptions, createConsoleLogger, type Logger } from '../handl
 import type { NexusHttpResponse } from '../nexus/message.ts';
 import type { DurableDelivery } from '../router/durable-delivery.ts';
 import { createEndpointView } from '../router/endpoint-view.ts';
+import { isManagementPath } from '../router/management-path.ts';
 import { createRouter, failureResponse, type Router } from '../router/router.ts';
 import { ENV } from './contract.ts';
 import { createDynamoEndpointRegistry } from './dynamodb-endpoint-registry.ts';
 import { requiredVariable } from './environment.ts';
 import { createLambdaInvoker, lambdaInvokeFunction } from './lambda-invoker.ts';
 import type { RouterDurableDeps } from './router-durable.ts';
+import type { Manage, RouterManagementDeps } from './router-management.ts';
 
 export interface RouterHandlerDeps {
   readonly router: Router;
+  /** Answers the management API. Left out where nothing is managed. */
+  readonly manage?: Manage;
   readonly logger: Logger;
 }
 
@@ -33,7 +37,7 @@ export type RouterHandler = (event: unknown, context: LambdaContext) => Promise<
 const LAMBDA_RESERVE_MS = 500;
 
 /** Makes the handler of the router's function. Never rejects for a request: whatever goes wrong is a Nexus failure. */
-export function createRouterHandler({ router, logger }: RouterHandlerDeps): RouterHandler {
+export function createRouterHandler({ router, manage, logger }: RouterHandlerDeps): RouterHandler {
   async function answer(event: HttpEventV2, context: LambdaContext): Promise<NexusHttpResponse> {
     const request = httpRequestOf(event);
     const principal = principalOf(event);
@@ -41,9 +45,19 @@ export function createRouterHandler({ router, logger }: RouterHandlerDeps): Rout
       const { type, message } = unauthenticated();
       return failureResponse(type, message, request);
     }
+    const gateway = gatewayOf(event);
+    if (manage !== undefined && isManagementPath(request.path)) {
+      try {
+        return await manage(request, { principal, gateway });
+      } catch (error) {
+        logger.error('what is managed could not be read or written', { path: request.path, principal, error });
+        const unread = 'what is managed could not be read or written; the log of the router says why';
+        return failureResponse('UNAVAILABLE', unread, request);
+      }
+    }
     const gatewayMs = Math.min(HTTP_API_TIMEOUT_MS, context.getRemainingTimeInMillis() - LAMBDA_RESERVE_MS);
     try {
-      return await router(request, { principal, gateway: gatewayOf(event), gatewayMs });
+      return await router(request, { principal, gateway, gatewayMs });
     } catch (error) {
       logger.error('the router failed', { path: request.path, principal, error });
       const unread = 'the registry of endpoints could not be read; the log of the router says why';
@@ -72,15 +86,27 @@ export function routerHandlerOfEnvironment(): RouterHandler {
       logger.warn('the registry could not be read; its last view serves', { endpoint, error }),
   });
   const invoker = createLambdaInvoker({ invokeFunction: lambdaInvokeFunction(), logger, random: Math.random });
+  const operationsTable = process.env[ENV.operationsTable] || undefined;
   const durable = durableOf({
     dynamo: client,
-    tableName: process.env[ENV.operationsTable],
+    tableName: operationsTable,
     endpoints,
     invoker,
     logger,
   });
   const router = createRouter({ endpoints, invoker, clock: Date, ...(durable && { durable }) });
-  return createRouterHandler({ router, logger });
+  const administrators = (process.env[ENV.administrators] ?? '').split(' ').filter((one) => one !== '');
+  const manage = manageOf({ administrators, operationsTable, endpoints, invoker, logger });
+  return createRouterHandler({ router, manage, logger });
+}
+
+/** Loads the management API with the first request to it. */
+function manageOf(deps: RouterManagementDeps): Manage {
+  let loaded: Promise<Manage> | undefined;
+  return async (...request) => {
+    loaded ??= import('./router-management.ts').then(({ routerManagement }) => routerManagement(deps));
+    return (await loaded)(...request);
+  };
 }
 
 /** Loads queued delivery with the first request that may be about it, so that direct calls start without it. */

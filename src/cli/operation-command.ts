@@ -26,6 +26,7 @@ Examples:
   count: `
 Examples:
   $ npx nexus-lambda operation count --endpoint shop
+  $ npx nexus-lambda operation count --newer-than 1h
   $ npx nexus-lambda operation count --state dead-lettered -o json`,
   describe: `
 Examples:
@@ -83,11 +84,8 @@ export function operationCommand(): Command {
           ...COMPLETION_STATES,
         ]),
       )
-      .addOption(
-        new Option('--older-than <age>', 'only those accepted so long ago: 90s, 10m, 2h, 3d (default: any)').argParser(
-          parseAge,
-        ),
-      )
+      .addOption(olderThan())
+      .addOption(newerThan())
       .addOption(new Option('--limit <number>', 'how many at most').default(50).argParser(parseLimit)),
   ).action((given) => run({ command: 'list', ...given }));
 
@@ -96,7 +94,9 @@ export function operationCommand(): Command {
       .addOption(endpoint('only those of this endpoint (default: all)'))
       .addOption(
         new Option('--state <state>', 'only those in this state (default: all)').choices([...OPERATION_STATES]),
-      ),
+      )
+      .addOption(olderThan())
+      .addOption(newerThan()),
   ).action((given) => run({ command: 'count', ...given }));
 
   withConnection(add('describe', 'Show all that is known of an operation.').addArgument(token('its token'))).action(
@@ -146,6 +146,17 @@ async function run(options: OperationCommandOptions): Promise<void> {
 
 function endpoint(description: string): Option {
   return new Option('--endpoint <name>', description).argParser(parseEndpointName);
+}
+
+function olderThan(): Option {
+  return new Option(
+    '--older-than <age>',
+    'only those accepted so long ago or before: 90s, 10m, 2h, 3d (default: any)',
+  ).argParser(parseAge);
+}
+
+function newerThan(): Option {
+  return new Option('--newer-than <age>', 'only those accepted since so long ago (default: any)').argParser(parseAge);
 }
 
 function token(description: string): Argument {

@@ -4,7 +4,7 @@ import { inspect } from 'node:util';
 import type { NexusHttpRequest, NexusHttpResponse, ServiceContract } from '../nexus/message.ts';
 import type { OperationStore } from '../operations/ports.ts';
 import type { OperationRecord } from '../operations/record.ts';
-import { isManagementPath } from '../router/operation-management.ts';
+import { isManagementPath } from '../router/management-path.ts';
 import type { Target } from '../router/ports.ts';
 import { summarizeRequest } from '../router/request-summary.ts';
 import { endpointPath } from '../router/route.ts';
@@ -247,8 +247,8 @@ function runningNames(running: readonly OperationRecord[]): string {
 }
 
 async function leftIn(operations: OperationStore): Promise<number> {
-  const { queued, claimed } = await operations.count({});
-  return queued + claimed;
+  const { counts } = await operations.count({});
+  return counts.queued + counts.claimed;
 }
 
 function fateOf({ dataFolder }: DevOptions): string {
