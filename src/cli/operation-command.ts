@@ -13,7 +13,9 @@ Examples:
   $ npx nexus-lambda operation redrive --endpoint shop
   $ npx nexus-lambda operation count --url https://API.execute-api.eu-west-1.amazonaws.com
 
-They are about operations that are delivered through a queue. A host of AWS is called with an AWS
+They are about operations that are delivered through a queue. Without --url they ask "nexus-lambda dev".
+A gateway on AWS answers its administrators: roles and users that its deployer named in
+\`administrators\` of the NexusGateway, and let in with grantManage(). It is called with an AWS
 signature, by the credentials that the AWS CLI would use. Exit code 0: done; 1: it could not be asked
 for, or was refused, with the reason on stderr.`;
 
