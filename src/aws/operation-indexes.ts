@@ -49,14 +49,14 @@ const NONE = { queued: 0, claimed: 0, 'handed-over': 0, 'dead-lettered': 0, ende
  * What is found by the table's indexes, all shards asked at once. An index follows the table a little later: a token of
  * `due` may be of a record that somebody has seen to since, and what was written a moment ago may be missing.
  *
- * A query reads 1 MB of an index, about 4,500 operations, at 125 read units.
+ * A query reads 1 MB of an index at most: some 5,000 operations of 200 bytes, for 128 read units.
  *
  * - `due`: one query per shard, of as many items as the limit.
  * - `list`: one query per shard where times alone narrow it. Else each shard is read from the newest on until enough was
  *   found, in four queries at most: a page may be short, or empty, and the next one goes on. Then one read per record, which
  *   shows it as it is now: a page leaves out those that the filter does not meet any more.
- * - `count`: reads the index, the newest first, in four queries per shard at most, which is some 140,000 operations; the
- *   rest is counted by the next call. For 50,000 operations that are two queries per shard and 1,400 read units: for people
+ * - `count`: reads the index, the newest first, in four queries per shard at most, which is some 160,000 operations; the
+ *   rest is counted by the next call. For 50,000 operations that are two queries per shard and 1,200 read units: for people
  *   who look at it, not for a metric.
  */
 export function createOperationIndexes(deps: OperationIndexesDeps): Pick<OperationStore, 'due' | 'list' | 'count'> {
