@@ -136,16 +136,16 @@ it('sends a signature where it is told to, and no token that is for endpoints', 
 it('lists page by page as many as are asked for, and says that there are more', async () => {
   const { url, asked } = await startApi((path) => {
     const limit = Number(new URLSearchParams(path.split('?')[1]).get('limit'));
-    const operations = Array.from({ length: Math.min(limit, 300) }, (_, index) => ({ ...SUMMARY, token: `${index}` }));
+    const operations = Array.from({ length: Math.min(limit, 60) }, (_, index) => ({ ...SUMMARY, token: `${index}` }));
     return { body: { operations, next: 'n' } };
   });
-  const { output } = await run(['list', '--url', url, '--limit', '700', '-o', 'json', '--state', 'queued']);
-  expect(output).toContain('there are more; --limit 1400 shows them');
-  expect(output.match(/"token"/g)).toHaveLength(700);
+  const { output } = await run(['list', '--url', url, '--limit', '140', '-o', 'json', '--state', 'queued']);
+  expect(output).toContain('there are more; --limit 280 shows them');
+  expect(output.match(/"token"/g)).toHaveLength(140);
   expect(asked.map(({ path }) => path.split('?')[1])).toEqual([
-    'state=queued&limit=500',
-    'state=queued&from=n&limit=400',
-    'state=queued&from=n&limit=100',
+    'state=queued&limit=100',
+    'state=queued&from=n&limit=80',
+    'state=queued&from=n&limit=20',
   ]);
 });
 
