@@ -26,6 +26,8 @@ export interface DurableOperationsProps extends NetworkProps {
   readonly endpointsTable: TableV2;
   readonly router: LambdaFunction;
   readonly monitoring: Monitoring;
+  /** Whether people see and mend operations through the router. */
+  readonly managed: boolean;
   readonly logRetention?: RetentionDays;
   readonly removalPolicy?: RemovalPolicy;
 }
@@ -56,6 +58,7 @@ export class DurableOperations extends Construct {
       endpointsTable,
       router,
       monitoring,
+      managed,
       logRetention = DEFAULT_LOG_RETENTION,
       removalPolicy = RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE,
       vpc,
@@ -142,6 +145,7 @@ export class DurableOperations extends Construct {
     router.addEnvironment(ENV.operationsTable, this.table.tableName);
     allow(routerRole, ['dynamodb:PutItem', 'dynamodb:GetItem', 'dynamodb:UpdateItem'], [this.table.tableArn]);
     allow(routerRole, ['sqs:SendMessage'], [this.completionQueue.queueArn]);
+    if (managed) allow(routerRole, ['dynamodb:Query'], [`${this.table.tableArn}/index/${OPERATIONS.list.indexName}`]);
   }
 
   /** Lets completions carry the `Authorization` that an endpoint's callbacks have in secrets. */

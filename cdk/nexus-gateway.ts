@@ -41,6 +41,7 @@ import {
   type NetworkProps,
 } from './function-role.ts';
 import { Monitoring } from './monitoring.ts';
+import type { NexusCaller } from './nexus-caller.ts';
 import { type EndpointOptions, type EndpointProps, type INexusGateway, NexusEndpoint } from './nexus-endpoint.ts';
 
 /** Properties of {@link NexusGateway}. */
@@ -65,6 +66,13 @@ export interface NexusGatewayProps extends NetworkProps {
    * @default false
    */
   readonly functionUrl?: boolean;
+  /**
+   * Who may see and mend operations, of all callers: with `nexus-lambda operation --url {url}` and an AWS signature. Only
+   * roles and users of IAM: Basic users and subjects of tokens never may. Each needs a policy as well: see `grantManage`.
+   *
+   * @default - nobody
+   */
+  readonly administrators?: readonly NexusCaller[];
   /** Of the access log and the functions' logs. @default one month */
   readonly logRetention?: RetentionDays;
   /** What becomes of the table of endpoints when the stack goes. @default - kept, but for that of a first deploy that fails */
@@ -166,12 +174,16 @@ export class NexusGateway extends Construct implements INexusGateway {
     this.tableName = this.table.tableName;
     this.tableArn = this.table.tableArn;
 
+    const administrators = principalsOf(props.administrators);
     this.router = this.createFunction('router', props, {
       description: 'Routes Nexus requests to the handlers of their endpoints',
       // It waits for handlers, and only its cold start is work: the AWS clients load in a fifth of a second.
       memorySize: 1024,
       timeout: INTEGRATION_TIMEOUT,
-      environment: { [ENV.table]: this.tableName },
+      environment: {
+        [ENV.table]: this.tableName,
+        ...(administrators.length > 0 && { [ENV.administrators]: administrators.join(' ') }),
+      },
     });
     this.routerRole = this.router.role as IRole;
     this.router.addToRolePolicy(
@@ -199,6 +211,15 @@ export class NexusGateway extends Construct implements INexusGateway {
         },
       }),
     );
+    if (administrators.length > 0) {
+      this.router.addToRolePolicy(
+        new PolicyStatement({
+          sid: 'ManageEndpoints',
+          actions: ['dynamodb:Scan', 'dynamodb:PutItem', 'dynamodb:UpdateItem', 'dynamodb:DeleteItem'],
+          resources: [this.tableArn],
+        }),
+      );
+    }
 
     this.api = new HttpApi(this, 'Api', { createDefaultStage: false, description: 'Nexus endpoints' });
     this.apiId = this.api.apiId;
@@ -226,11 +247,12 @@ export class NexusGateway extends Construct implements INexusGateway {
   /** What queued operations need; made with the first endpoint that has some. */
   get durableOperations(): DurableOperations {
     if (this.durable === undefined) {
-      const { vpc, vpcSubnets, securityGroups, logRetention, removalPolicy } = this.props;
+      const { vpc, vpcSubnets, securityGroups, logRetention, removalPolicy, administrators = [] } = this.props;
       this.durable = new DurableOperations(this, 'Operations', {
         endpointsTable: this.table,
         router: this.router,
         monitoring: this.monitoring,
+        managed: administrators.length > 0,
         vpc,
         vpcSubnets,
         securityGroups,
@@ -263,14 +285,12 @@ export class NexusGateway extends Construct implements INexusGateway {
 
   /** Lets whoever signs with IAM invoke one endpoint, or all. The endpoint's `callers` must let it in as well. */
   grantInvoke(grantee: IGrantable, endpointName?: string): Grant {
-    const arn = Stack.of(this).formatArn({
-      service: 'execute-api',
-      resource: this.apiId,
-      arnFormat: ArnFormat.SLASH_RESOURCE_NAME,
-      // {api}/{stage}/{method}/{path}
-      resourceName: `*/*/nexus/endpoints/${endpointName ?? '*'}/services/*`,
-    });
-    return Grant.addToPrincipal({ grantee, actions: ['execute-api:Invoke'], resourceArns: [arn] });
+    return this.grantPaths(grantee, `nexus/endpoints/${endpointName ?? '*'}/services/*`);
+  }
+
+  /** Lets whoever signs with IAM ask the management API. `administrators` must let it in as well. */
+  grantManage(grantee: IGrantable): Grant {
+    return this.grantPaths(grantee, 'nexus/manage/*');
   }
 
   /** @internal Adds a path for each kind of authentication that the gateway takes. */
@@ -280,6 +300,17 @@ export class NexusGateway extends Construct implements INexusGateway {
       const integration = new HttpLambdaIntegration('Integration', handler);
       this.api.addRoutes({ path: `${prefix}${path}`, methods: [HttpMethod.ANY], integration, authorizer });
     }
+  }
+
+  private grantPaths(grantee: IGrantable, paths: string): Grant {
+    const arn = Stack.of(this).formatArn({
+      service: 'execute-api',
+      resource: this.apiId,
+      arnFormat: ArnFormat.SLASH_RESOURCE_NAME,
+      // {api}/{stage}/{method}/{path}
+      resourceName: `*/*/${paths}`,
+    });
+    return Grant.addToPrincipal({ grantee, actions: ['execute-api:Invoke'], resourceArns: [arn] });
   }
 
   private createFunction(
@@ -344,4 +375,14 @@ export class NexusGateway extends Construct implements INexusGateway {
       accessLogSettings: { destination, format: AccessLogFormat.custom(JSON.stringify(ACCESS_LOG)) },
     });
   }
+}
+
+/** @throws Error where one of them cannot sign with IAM. */
+function principalsOf(administrators: readonly NexusCaller[] = []): readonly string[] {
+  const principals = administrators.map(({ principal }) => principal);
+  const other = principals.find((principal) => !principal.startsWith('iam:'));
+  if (other === undefined) return principals;
+  throw new Error(
+    `"${other}" cannot be an administrator of a gateway: operations are managed with AWS signatures; name NexusCaller.role() or NexusCaller.iam()`,
+  );
 }

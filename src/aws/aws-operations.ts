@@ -1,6 +1,7 @@
 import type { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import type { SQSClient } from '@aws-sdk/client-sqs';
 import type { Logger } from '../handler/logger.ts';
+import { createHandWork, type HandWork } from '../operations/hand-work.ts';
 import { createOperations, type Operations, type OperationsDeps } from '../operations/operations.ts';
 import type { OperationStore } from '../operations/ports.ts';
 import { createDynamoOperationStore } from './dynamodb-operation-store.ts';
@@ -21,11 +22,12 @@ export interface AwsOperationsDeps {
 export function createAwsOperations(deps: AwsOperationsDeps): {
   readonly operations: Operations;
   readonly store: OperationStore;
+  readonly handWork: HandWork;
 } {
   const { dynamo, sqs, tableName, endpointsTable, logger, cancelInner } = deps;
   const store = createDynamoOperationStore({ client: dynamo, tableName });
   const taskQueue = createSqsQueues({ client: sqs, tableName, endpointsTable });
-  const operations = createOperations({
+  const operationsDeps = {
     store,
     taskQueue,
     completionQueue: taskQueue.completions,
@@ -33,6 +35,6 @@ export function createAwsOperations(deps: AwsOperationsDeps): {
     random: Math.random,
     cancelInner,
     logger,
-  });
-  return { operations, store };
+  } satisfies OperationsDeps;
+  return { operations: createOperations(operationsDeps), store, handWork: createHandWork(operationsDeps) };
 }

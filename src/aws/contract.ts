@@ -15,6 +15,8 @@ export const ENV = {
    * and callers. On AWS loopback is Lambda's own runtime, and this is never set.
    */
   loopbackCallbacks: 'NEXUS_LOOPBACK_CALLBACKS',
+  /** Of the router: the principals that may manage the gateway, with spaces between them; not set where there are none. */
+  administrators: 'NEXUS_ADMINISTRATORS',
   /** Of the authorizer: ARN of the secret whose JSON maps users to passwords. */
   basicSecret: 'NEXUS_BASIC_SECRET_ARN',
   /** Of a handler: ARN of the secret that holds what it needs to be let in by Temporal. */

@@ -1,4 +1,4 @@
-import { type DynamoDBClient, paginateQuery, type QueryCommandInput } from '@aws-sdk/client-dynamodb';
+import { type DynamoDBClient, QueryCommand, type QueryCommandInput } from '@aws-sdk/client-dynamodb';
 import { formatPosition, parsePosition } from '../operations/list-position.ts';
 import type { OperationFilter, OperationStore } from '../operations/ports.ts';
 import type { OperationRecord, OperationState } from '../operations/record.ts';
@@ -11,106 +11,142 @@ export interface OperationIndexesDeps {
   readonly get: OperationStore['get'];
 }
 
+type Index = typeof OPERATIONS.due | typeof OPERATIONS.list;
+
 /** What each shard of an index is asked. */
 interface ShardQuery {
-  readonly index: typeof OPERATIONS.due | typeof OPERATIONS.list;
+  readonly index: Index;
   /** Condition on the sort key, as `#sort`. */
-  readonly sort?: string;
+  readonly sort: string;
   /** Narrows what the condition selects, after it was read. */
   readonly filter?: Pick<OperationFilter, 'endpoint' | 'state' | 'completion'>;
-  readonly values?: Item;
-  readonly options?: Pick<QueryCommandInput, 'Limit' | 'ScanIndexForward' | 'ProjectionExpression'>;
+  /** Attributes that are wanted besides the sort key. */
+  readonly wanted?: readonly string[];
+  readonly values: Item;
+  /** A shard is not read on once so many were found. */
+  readonly enough: number;
+  readonly newestFirst?: true;
+}
+
+/** What was read of a shard. */
+interface Read {
+  readonly items: readonly Item[];
+  /** Sort key of the last one that was read, where others may follow. */
+  readonly stoppedAt?: string | undefined;
 }
 
 const SHARDS = Array.from({ length: OPERATIONS.shards }, (_, shard) => shard);
 
+/** Queries of each shard, one after the other, that a call makes at most: they are done long before a gateway gives up. */
+const MOST_QUERIES = 4;
+
 /** Greater than each position in a list. */
 const BEYOND = '~';
+
+const NONE = { queued: 0, claimed: 0, 'handed-over': 0, 'dead-lettered': 0, ended: 0 };
 
 /**
  * What is found by the table's indexes, all shards asked at once. An index follows the table a little later: a token of
  * `due` may be of a record that somebody has seen to since, and what was written a moment ago may be missing.
  *
+ * A query reads 1 MB of an index at most: some 5,000 operations of 200 bytes, for 128 read units.
+ *
  * - `due`: one query per shard, of as many items as the limit.
- * - `list`: one query per shard where times alone narrow it; else each shard is read from the newest on until enough was
- *   found, 5,000 operations a query. Then one read per record, which shows it as it is now: a page leaves out those that
- *   the filter does not meet any more.
- * - `count`: reads the whole index, 200 bytes per operation. For 50,000 operations that are two rounds of eight queries
- *   and 1,300 read units: for people who look at it, not for a metric.
+ * - `list`: one query per shard where times alone narrow it. Else each shard is read from the newest on until enough was
+ *   found, in four queries at most: a page may be short, or empty, and the next one goes on. Then one read per record, which
+ *   shows it as it is now: a page leaves out those that the filter does not meet any more.
+ * - `count`: reads the index, the newest first, in four queries per shard at most, which is some 160,000 operations; the
+ *   rest is counted by the next call. For 50,000 operations that are two queries per shard and 1,200 read units: for people
+ *   who look at it, not for a metric.
  */
 export function createOperationIndexes(deps: OperationIndexesDeps): Pick<OperationStore, 'due' | 'list' | 'count'> {
   const { client, tableName: TableName, get } = deps;
 
-  async function* itemsOf(shard: number, { index, sort, filter = {}, values, options }: ShardQuery) {
+  async function readShard(shard: number, query: ShardQuery): Promise<Read> {
+    const { index, sort, filter = {}, wanted = [], values, enough, newestFirst } = query;
     const narrowing = narrowingOf(filter);
-    const query: QueryCommandInput = {
+    const input: QueryCommandInput = {
       TableName,
       IndexName: index.indexName,
-      KeyConditionExpression: sort === undefined ? '#shard = :shard' : `#shard = :shard AND ${sort}`,
+      KeyConditionExpression: `#shard = :shard AND ${sort}`,
       ...(narrowing && { FilterExpression: narrowing.expression }),
+      ProjectionExpression: ['#sort', ...wanted.map((name) => `#${name}`)].join(', '),
       ExpressionAttributeNames: {
         '#shard': index.partitionKey.name,
-        ...(sort !== undefined && { '#sort': index.sortKey.name }),
+        '#sort': index.sortKey.name,
+        ...Object.fromEntries(wanted.map((name) => [`#${name}`, name])),
         ...narrowing?.names,
       },
       ExpressionAttributeValues: { ':shard': { N: String(shard) }, ...values, ...narrowing?.values },
-      ...options,
+      ...(newestFirst && { ScanIndexForward: false }),
+      // A limit counts what the filter drops, too.
+      ...(narrowing === undefined && Number.isFinite(enough) && { Limit: enough }),
     };
-    for await (const { Items = [] } of paginateQuery({ client }, query)) yield* Items as Item[];
+    const items: Item[] = [];
+    let last: Item | undefined;
+    for (let queries = 0; queries < MOST_QUERIES; queries++) {
+      const page = await client.send(new QueryCommand({ ...input, ...(last && { ExclusiveStartKey: last }) }));
+      items.push(...((page.Items ?? []) as Item[]));
+      last = page.LastEvaluatedKey;
+      if (last === undefined) return { items };
+      if (items.length >= enough) break;
+    }
+    return { items, stoppedAt: last?.[index.sortKey.name]?.S };
   }
 
-  /** The first so many of each shard. */
-  async function firstOfEach(count: number, query: ShardQuery): Promise<Item[]> {
-    const found = await allSettled(SHARDS.map((shard) => first(count, itemsOf(shard, query))));
-    return found.flat();
-  }
+  const readAll = (query: ShardQuery) => allSettled(SHARDS.map((shard) => readShard(shard, query)));
 
   return {
     async due(now, limit) {
-      const items = await firstOfEach(limit, {
+      const read = await readAll({
         index: OPERATIONS.due,
         sort: '#sort <= :now',
         values: { ':now': { N: String(now) } },
-        options: { Limit: limit },
+        wanted: ['token'],
+        enough: limit,
       });
       const dueAt = (item: Item) => Number(item[OPERATIONS.due.sortKey.name]?.N);
-      const longestOverdue = items.sort((a, b) => dueAt(a) - dueAt(b)).slice(0, limit);
-      return longestOverdue.map(({ token }) => token?.S ?? '');
+      const items = read.flatMap((shard) => shard.items).sort((a, b) => dueAt(a) - dueAt(b));
+      return items.slice(0, limit).map(({ token }) => token?.S ?? '');
     },
 
     async list(filter, { limit, from }) {
-      const { oldest, newest } = range(filter, from);
-      if (oldest > newest) return { records: [] };
-      const items = await firstOfEach(limit + 1, {
-        index: OPERATIONS.list,
-        sort: '#sort BETWEEN :oldest AND :newest',
-        filter,
-        values: { ':oldest': { S: oldest }, ':newest': { S: newest } },
-        // A limit counts what the filter drops, too.
-        options: { ScanIndexForward: false, ...(narrowingOf(filter) === undefined && { Limit: limit + 1 }) },
-      });
-      const positions = items.map((item) => item[OPERATIONS.list.sortKey.name]?.S ?? '');
-      positions.sort().reverse();
+      const range = rangeOf(filter, from);
+      if (range === undefined) return { records: [] };
+      const { items, end } = newest(await readAll({ ...range, filter, enough: limit + 1 }));
+      const positions = items.map(positionOf).sort().reverse();
       const page = positions.slice(0, limit).map((position) => get(parsePosition(position).token));
-      const next = positions[limit];
+      const next = positions[limit] ?? end;
       return {
         records: (await allSettled(page)).filter((record) => record !== undefined).filter(meets(filter)),
         ...(next !== undefined && { next }),
       };
     },
 
-    async count(filter) {
-      const counts = { queued: 0, claimed: 0, 'handed-over': 0, 'dead-lettered': 0, ended: 0 };
-      await allSettled(
-        SHARDS.map(async (shard) => {
-          for await (const { state } of itemsOf(shard, { index: OPERATIONS.list, filter })) {
-            counts[state?.S as OperationState]++;
-          }
-        }),
-      );
-      return counts;
+    async count(filter, from) {
+      const counts = { ...NONE };
+      const range = rangeOf(filter, from);
+      if (range === undefined) return { counts };
+      const read = await readAll({ ...range, filter, wanted: ['state'], enough: Number.POSITIVE_INFINITY });
+      const { items, end } = newest(read);
+      for (const { state } of items) counts[state?.S as OperationState]++;
+      return { counts, ...(end !== undefined && { next: end }) };
     },
   };
+}
+
+function positionOf(item: Item): string {
+  return item[OPERATIONS.list.sortKey.name]?.S ?? '';
+}
+
+/** Of what was read of the list: what is newer than where any shard stopped, so that nothing is missing between. */
+function newest(read: readonly Read[]): { readonly items: readonly Item[]; readonly end?: string } {
+  const items = read.flatMap((shard) => shard.items);
+  const [end] = read
+    .flatMap(({ stoppedAt }) => stoppedAt ?? [])
+    .sort()
+    .reverse();
+  return end === undefined ? { items } : { items: items.filter((item) => positionOf(item) > end), end };
 }
 
 /** As `Promise.all`, and leaves nothing running where one rejects: on Lambda that would go on inside the next request. */
@@ -119,20 +155,19 @@ async function allSettled<T>(promises: readonly Promise<T>[]): Promise<T[]> {
   return Promise.all(promises);
 }
 
-async function first(count: number, items: AsyncIterable<Item>): Promise<Item[]> {
-  const found: Item[] = [];
-  for await (const item of items) {
-    if (found.push(item) === count) break;
-  }
-  return found;
-}
-
-/** Positions in the list between which a page is, both included. */
-function range({ acceptedFrom = 0, acceptedBefore }: OperationFilter, from?: string) {
+/** What the list is asked for positions between two, both included; `undefined` where there can be none. */
+function rangeOf({ acceptedFrom = 0, acceptedBefore }: OperationFilter, from?: string) {
   const oldest = startOf(acceptedFrom);
   const before = acceptedBefore === undefined ? BEYOND : startOf(acceptedBefore);
   const start = from === undefined ? BEYOND : formatPosition(parsePosition(from));
-  return { oldest, newest: start < before ? start : before };
+  const newest = start < before ? start : before;
+  if (oldest > newest) return undefined;
+  return {
+    index: OPERATIONS.list,
+    sort: '#sort BETWEEN :oldest AND :newest',
+    values: { ':oldest': { S: oldest }, ':newest': { S: newest } },
+    newestFirst: true,
+  } as const;
 }
 
 /** What is accepted at this time or later comes after it, and everything else before it. */

@@ -77,11 +77,7 @@ export function createOperationsHandler({ operations, endpoints, complete }: Ope
           throwOnFullBatchFailure: false,
         });
       }
-      let due = 0;
-      for (let found = PAGE; found === PAGE && context.getRemainingTimeInMillis() > RESERVE_MS; due += found) {
-        found = await operations.reconcile(PAGE);
-      }
-      return { due };
+      return { due: await operations.reconcile(PAGE, () => context.getRemainingTimeInMillis() > RESERVE_MS) };
     } finally {
       await endpoints.settle();
     }

@@ -16,6 +16,7 @@ import type { Caller } from '../router/caller.ts';
 import type { DurableDelivery } from '../router/durable-delivery.ts';
 import { createEndpointView } from '../router/endpoint-view.ts';
 import { failureResponse } from '../router/failure-response.ts';
+import { isManagementPath } from '../router/management-path.ts';
 import type { Endpoint } from '../router/ports.ts';
 import { createRouter, type Router } from '../router/router.ts';
 import { awsFlowGates } from './aws-flow-gates.ts';
@@ -26,9 +27,12 @@ import { requiredVariable } from './environment.ts';
 import { createFlowMetrics, type FlowMetrics } from './flow-metrics.ts';
 import { createLambdaInvoker, lambdaInvokeFunction } from './lambda-invoker.ts';
 import type { RouterDurableDeps } from './router-durable.ts';
+import type { Manage, RouterManagementDeps } from './router-management.ts';
 
 export interface RouterHandlerDeps {
   readonly router: Router;
+  /** Answers the management API. Left out where nothing is managed. */
+  readonly manage?: Manage;
   readonly logger: Logger;
   /** What the router says of its flow control. */
   readonly flow?: Pick<FlowMetrics, 'settle'>;
@@ -44,7 +48,7 @@ const ANSWER_RESERVE_MS = 200;
 const LAMBDA_RESERVE_MS = 500;
 
 /** Makes the handler of the router's function. Never rejects for a request: whatever goes wrong is a Nexus failure. */
-export function createRouterHandler({ router, logger, flow }: RouterHandlerDeps): RouterHandler {
+export function createRouterHandler({ router, manage, logger, flow }: RouterHandlerDeps): RouterHandler {
   async function answer(event: HttpEventV2, context: LambdaContext): Promise<NexusHttpResponse> {
     const request = httpRequestOf(event);
     const principal = principalOf(event);
@@ -52,9 +56,19 @@ export function createRouterHandler({ router, logger, flow }: RouterHandlerDeps)
       const { type, message } = unauthenticated();
       return failureResponse(type, message, request);
     }
+    const gateway = gatewayOf(event);
+    if (manage !== undefined && isManagementPath(request.path)) {
+      try {
+        return await manage(request, { principal, gateway });
+      } catch (error) {
+        logger.error('what is managed could not be read or written', { path: request.path, principal, error });
+        const unread = 'what is managed could not be read or written; the log of the router says why';
+        return failureResponse('UNAVAILABLE', unread, request);
+      }
+    }
     const gatewayMs = Math.min(HTTP_API_TIMEOUT_MS, context.getRemainingTimeInMillis() - LAMBDA_RESERVE_MS);
     try {
-      return await router(request, { principal, gateway: gatewayOf(event), gatewayMs });
+      return await router(request, { principal, gateway, gatewayMs });
     } catch (error) {
       logger.error('the router failed', { path: request.path, principal, error });
       const unread = 'the registry of endpoints could not be read; the log of the router says why';
@@ -82,7 +96,7 @@ export function routerHandlerOfEnvironment(): RouterHandler {
       logger.warn('the registry could not be read; its last view serves', { endpoint, error }),
   });
   const invoker = createLambdaInvoker({ invokeFunction: lambdaInvokeFunction(), logger, random: Math.random });
-  const operationsTable = process.env[ENV.operationsTable];
+  const operationsTable = process.env[ENV.operationsTable] || undefined;
   const durable = operationsTable
     ? durableOf({ dynamo: client, tableName: operationsTable, endpointsTable: tableName, endpoints, invoker, logger })
     : undefined;
@@ -92,7 +106,19 @@ export function routerHandlerOfEnvironment(): RouterHandler {
     ...{ endpoints, invoker, gate, emit: flow.emit, clock: Date },
     ...(durable && { durable }),
   });
-  return createRouterHandler({ router, logger, flow });
+  const administrators = (process.env[ENV.administrators] ?? '').split(' ').filter((one) => one !== '');
+  const tables = { endpointsTable: tableName, operationsTable };
+  const manage = manageOf({ ...{ administrators, endpoints, invoker, logger, emit: flow.emit }, ...tables });
+  return createRouterHandler({ router, manage, logger, flow });
+}
+
+/** Loads the management API with the first request to it. */
+function manageOf(deps: RouterManagementDeps): Manage {
+  let loaded: Promise<Manage> | undefined;
+  return async (...request) => {
+    loaded ??= import('./router-management.ts').then(({ routerManagement }) => routerManagement(deps));
+    return (await loaded)(...request);
+  };
 }
 
 /** Loads queued delivery with the first request that may be about it, so that direct calls start without it. */

@@ -4,10 +4,17 @@ import type { AskManagement, Query } from './management-client.ts';
 
 export type OperationAction = 'cancel' | 'retry' | 'redrive';
 
+/** How many operations there are, by state; with `next`, a part of them. */
+export interface Counted {
+  readonly counts: Readonly<Record<string, number>>;
+  readonly total: number;
+  readonly next?: string;
+}
+
 /** The management API of a deployment or of the dev server. Fails with an `OperationCommandError`. */
 export interface OperationClient {
   list(query: Query): Promise<{ readonly operations: readonly OperationSummary[]; readonly next?: string }>;
-  count(query: Query): Promise<{ readonly counts: Readonly<Record<string, number>>; readonly total: number }>;
+  count(query: Query): Promise<Counted>;
   describe(token: string): Promise<OperationDescription>;
   result(token: string): Promise<OperationResult>;
   act(token: string, action: OperationAction): Promise<OperationSummary>;

@@ -13,7 +13,9 @@ Examples:
   $ npx nexus-lambda operation redrive --endpoint shop
   $ npx nexus-lambda operation count --url https://API.execute-api.eu-west-1.amazonaws.com
 
-They are about operations that are delivered through a queue. A host of AWS is called with an AWS
+They are about operations that are delivered through a queue. Without --url they ask "nexus-lambda dev".
+A gateway on AWS answers its administrators: roles and users that its deployer named in
+\`administrators\` of the NexusGateway, and let in with grantManage(). It is called with an AWS
 signature, by the credentials that the AWS CLI would use. Exit code 0: done; 1: it could not be asked
 for, or was refused, with the reason on stderr.`;
 
@@ -26,6 +28,7 @@ Examples:
   count: `
 Examples:
   $ npx nexus-lambda operation count --endpoint shop
+  $ npx nexus-lambda operation count --newer-than 1h
   $ npx nexus-lambda operation count --state dead-lettered -o json`,
   describe: `
 Examples:
@@ -83,11 +86,8 @@ export function operationCommand(): Command {
           ...COMPLETION_STATES,
         ]),
       )
-      .addOption(
-        new Option('--older-than <age>', 'only those accepted so long ago: 90s, 10m, 2h, 3d (default: any)').argParser(
-          parseAge,
-        ),
-      )
+      .addOption(olderThan())
+      .addOption(newerThan())
       .addOption(new Option('--limit <number>', 'how many at most').default(50).argParser(parseLimit)),
   ).action((given) => run({ command: 'list', ...given }));
 
@@ -96,7 +96,9 @@ export function operationCommand(): Command {
       .addOption(endpoint('only those of this endpoint (default: all)'))
       .addOption(
         new Option('--state <state>', 'only those in this state (default: all)').choices([...OPERATION_STATES]),
-      ),
+      )
+      .addOption(olderThan())
+      .addOption(newerThan()),
   ).action((given) => run({ command: 'count', ...given }));
 
   withConnection(add('describe', 'Show all that is known of an operation.').addArgument(token('its token'))).action(
@@ -133,6 +135,17 @@ async function run(options: OperationCommandOptions): Promise<void> {
 
 function endpoint(description: string): Option {
   return new Option('--endpoint <name>', description).argParser(parseEndpointName);
+}
+
+function olderThan(): Option {
+  return new Option(
+    '--older-than <age>',
+    'only those accepted so long ago or before: 90s, 10m, 2h, 3d (default: any)',
+  ).argParser(parseAge);
+}
+
+function newerThan(): Option {
+  return new Option('--newer-than <age>', 'only those accepted since so long ago (default: any)').argParser(parseAge);
 }
 
 function token(description: string): Argument {

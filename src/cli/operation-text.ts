@@ -147,9 +147,13 @@ function failureFields(
   const last: Field = ['last failure', `attempt ${attempt}, ${formatMoment(at, shown)}: ${oneLine(message)}`];
   if (crash === undefined) return [last];
   const { invocation, logStream } = crash;
-  if (functionArn === undefined) return [last, ['its log', 'on the terminal of nexus-lambda dev, at that time']];
+  if (functionArn === undefined && logStream === undefined) {
+    return [last, ['its log', 'on the terminal of nexus-lambda dev, at that time']];
+  }
   const stream = logStream === undefined ? '' : `, stream ${oneLine(logStream)}`;
-  return [last, ['its log', `invocation ${oneLine(invocation)}${stream}`], ['', logCommand(crash, functionArn)]];
+  const where: Field = ['its log', `invocation ${oneLine(invocation)}${stream}`];
+  // The endpoint may be gone, and with it what says which function it was.
+  return functionArn === undefined ? [last, where] : [last, where, ['', logCommand(crash, functionArn)]];
 }
 
 function logCommand({ invocation, logStream }: NonNullable<DescribedFailure['crash']>, functionArn: string): string {

@@ -7,18 +7,23 @@ import { formatCounts, formatDescription, formatOperations, formatResult } from 
 import { oneLine } from './output.ts';
 import { type CommandProcess, type Connection, type Done, runManagementCommand } from './run-management-command.ts';
 
+/** Milliseconds that lie between now and the time when an operation was accepted. */
+interface Ages {
+  readonly olderThan?: number;
+  readonly newerThan?: number;
+}
+
 /** What a command line asks for. */
 export type OperationCommandOptions = Connection &
   (
-    | {
+    | ({
         readonly command: 'list';
         readonly endpoint?: string;
         readonly state?: string;
         readonly completion?: string;
-        readonly olderThan?: number;
         readonly limit: number;
-      }
-    | { readonly command: 'count'; readonly endpoint?: string; readonly state?: string }
+      } & Ages)
+    | ({ readonly command: 'count'; readonly endpoint?: string; readonly state?: string } & Ages)
     | { readonly command: 'describe' | 'result'; readonly token: string }
     | {
         readonly command: OperationAction;
@@ -47,7 +52,7 @@ function runOn(
     case 'list':
       return list(client, options, stderr);
     case 'count':
-      return count(client, options);
+      return count(client, options, stderr);
     case 'describe':
       return describe(client, options.token);
     case 'result':
@@ -66,15 +71,15 @@ function runOn(
 
 async function list(
   client: OperationClient,
-  { endpoint, state, completion, olderThan, limit }: Of<'list'>,
+  { endpoint, state, completion, limit, ...ages }: Of<'list'>,
   stderr: CommandProcess['stderr'],
 ): Promise<Done> {
-  const acceptedBefore = olderThan === undefined ? undefined : Date.now() - olderThan;
+  const accepted = acceptedBy(ages);
   const operations: OperationSummary[] = [];
   let from: string | undefined;
   do {
     const page = await client.list({
-      ...{ endpoint, state, completion, acceptedBefore, from },
+      ...{ endpoint, state, completion, ...accepted, from },
       limit: Math.min(limit - operations.length, MAX_LIST_LIMIT),
     });
     operations.push(...page.operations);
@@ -87,11 +92,39 @@ async function list(
   };
 }
 
-async function count(client: OperationClient, { endpoint, state }: Of<'count'>): Promise<Done> {
-  const counted = await client.count({ endpoint });
-  const one = state === undefined ? undefined : (counted.counts[state] ?? 0);
-  const shown = one === undefined ? counted : { counts: { [state ?? '']: one }, total: one };
-  return { json: shown, text: () => (one === undefined ? formatCounts(counted) : String(one)) };
+async function count(
+  client: OperationClient,
+  { endpoint, state, ...ages }: Of<'count'>,
+  stderr: CommandProcess['stderr'],
+): Promise<Done> {
+  const accepted = acceptedBy(ages);
+  const counts: Record<string, number> = {};
+  let from: string | undefined;
+  do {
+    const page = await client.count({ endpoint, ...accepted, from });
+    for (const [name, one] of Object.entries(page.counts)) counts[name] = (counts[name] ?? 0) + one;
+    from = page.next;
+    if (from !== undefined) stderr.write(`${sumOf(counts)} operations counted …\n`);
+  } while (from !== undefined);
+  if (state === undefined) {
+    const all = { counts, total: sumOf(counts) };
+    return { json: all, text: () => formatCounts(all) };
+  }
+  const one = counts[state] ?? 0;
+  return { json: { counts: { [state]: one }, total: one }, text: () => String(one) };
+}
+
+/** By now: of a list in pages, each page is to have the same bounds. */
+function acceptedBy({ olderThan, newerThan }: Ages) {
+  const now = Date.now();
+  return {
+    acceptedFrom: newerThan === undefined ? undefined : now - newerThan,
+    acceptedBefore: olderThan === undefined ? undefined : now - olderThan,
+  };
+}
+
+function sumOf(counts: Readonly<Record<string, number>>): number {
+  return Object.values(counts).reduce((sum, one) => sum + one, 0);
 }
 
 async function describe(client: OperationClient, token: string): Promise<Done> {

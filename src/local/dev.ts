@@ -9,7 +9,8 @@ import { createCircuitManagement } from '../router/circuit-management.ts';
 import { createEndpointManagement } from '../router/endpoint-management.ts';
 import { failureResponse } from '../router/failure-response.ts';
 import { createFlowGates } from '../router/flow-gates.ts';
-import { createManagement, isManagementPath } from '../router/management.ts';
+import { createManagement } from '../router/management.ts';
+import { isManagementPath } from '../router/management-path.ts';
 import type { Target } from '../router/ports.ts';
 import { summarizeRequest } from '../router/request-summary.ts';
 import { endpointPath } from '../router/route.ts';
@@ -109,7 +110,7 @@ export async function startDev(options: DevOptions, terminal: DevTerminal): Prom
       queued.management,
       createEndpointManagement({
         ...{ registry, clock: Date },
-        stateOf: async ({ name }) => ({ operations: await queued.store.count({ endpoint: name }) }),
+        stateOf: async ({ name }) => ({ operations: (await queued.store.count({ endpoint: name })).counts }),
       }),
       createCircuitManagement({ registry, store: circuits, clock: Date, emit }),
     ],
@@ -280,8 +281,8 @@ function runningNames(running: readonly OperationRecord[]): string {
 }
 
 async function leftIn(operations: OperationStore): Promise<number> {
-  const { queued, claimed } = await operations.count({});
-  return queued + claimed;
+  const { counts } = await operations.count({});
+  return counts.queued + counts.claimed;
 }
 
 function fateOf({ dataFolder }: DevOptions): string {

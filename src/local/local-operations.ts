@@ -182,7 +182,7 @@ export function createLocalOperations(deps: LocalOperationsDeps): LocalOperation
   }
 
   async function reconcile(): Promise<void> {
-    while ((await operations.reconcile(RECONCILED_AT_ONCE)) > 0);
+    await operations.reconcile(RECONCILED_AT_ONCE);
     await store.forget(clock.now(), RECONCILED_AT_ONCE);
   }
 

@@ -33,6 +33,8 @@ const PARAMETERS = Object.values(COLUMNS)
 
 const STATES: readonly OperationState[] = ['queued', 'claimed', 'handed-over', 'dead-lettered', 'ended'];
 const COUNTS = STATES.map((state) => `count(*) FILTER (WHERE state = '${state}') AS "${state}"`).join(', ');
+/** All that there are: without it, a count by time alone would read each record. */
+const ANY_STATE = `state IN (${STATES.map((state) => `'${state}'`).join(', ')})`;
 
 /** Keeps operations in the embedded store. What a write acknowledged is on disk; writes of one turn share a commit. */
 export function createSqliteOperationStore(
@@ -48,20 +50,17 @@ export function createSqliteOperationStore(
   );
   const replace = db.prepare(`UPDATE operation SET ${CHANGES} WHERE token = $token AND version = $readVersion`);
   const selectDue = db.prepare('SELECT token FROM operation WHERE due_at <= ? ORDER BY due_at, token LIMIT ?');
-  const countAll = db.prepare(`SELECT ${COUNTS} FROM operation`);
-  const countOf = db.prepare(`SELECT ${COUNTS} FROM operation WHERE endpoint = ?`);
   const remove = db.prepare(
     'DELETE FROM operation WHERE rowid IN (SELECT rowid FROM operation WHERE retain_until <= ? ORDER BY retain_until LIMIT ?)',
   );
-  const lists = new Map<string, StatementSync>();
+  const prepared = new Map<string, StatementSync>();
 
-  function listing(condition: string): StatementSync {
-    const known = lists.get(condition);
+  function prepare(sql: string): StatementSync {
+    const known = prepared.get(sql);
     if (known !== undefined) return known;
-    const where = condition === '' ? '' : `WHERE ${condition}`;
-    const list = db.prepare(`SELECT record FROM operation ${where} ORDER BY accepted_at DESC, token DESC LIMIT $limit`);
-    lists.set(condition, list);
-    return list;
+    const statement = db.prepare(sql);
+    prepared.set(sql, statement);
+    return statement;
   }
 
   return {
@@ -93,16 +92,20 @@ export function createSqliteOperationStore(
       return selectDue.all(now, limit).map(({ token }) => String(token));
     },
     async list(filter, { limit, from }) {
-      const { condition, values } = narrowed(filter, from);
-      const records = listing(condition)
-        .all({ ...values, limit: limit + 1 })
-        .map(toRecord);
+      const { conditions, values } = narrowed(filter, from);
+      const where = conditions.length === 0 ? '' : `WHERE ${conditions.join(' AND ')}`;
+      const list = prepare(`SELECT record FROM operation ${where} ORDER BY accepted_at DESC, token DESC LIMIT $limit`);
+      const records = list.all({ ...values, limit: limit + 1 }).map(toRecord);
       const beyond = records[limit];
       return { records: records.slice(0, limit), ...(beyond && { next: formatPosition(beyond) }) };
     },
-    async count({ endpoint }) {
-      const row = endpoint === undefined ? countAll.get() : countOf.get(endpoint);
-      return Object.fromEntries(STATES.map((state) => [state, Number(row?.[state])])) as Record<OperationState, number>;
+    async count(filter, from) {
+      const { conditions, values } = narrowed(filter, from);
+      const row = prepare(`SELECT ${COUNTS} FROM operation WHERE ${[ANY_STATE, ...conditions].join(' AND ')}`).get(
+        values,
+      );
+      const counts = Object.fromEntries(STATES.map((state) => [state, Number(row?.[state])]));
+      return { counts: counts as Record<OperationState, number> };
     },
     async forget(now, limit) {
       return inGroup(() => Number(remove.run(now, limit).changes));
@@ -129,7 +132,7 @@ function toRecord({ record }: Row): OperationRecord {
   return JSON.parse(String(record)) as OperationRecord;
 }
 
-/** The condition of a list, in SQL, and the values of its parameters. */
+/** The conditions of a list or a count, in SQL, and the values of their parameters. */
 function narrowed({ endpoint, state, completion, acceptedFrom, acceptedBefore }: OperationFilter, from?: string) {
   const newest = earliest(from, acceptedBefore);
   const parts: readonly (readonly [string, Record<string, SQLInputValue | undefined>])[] = [
@@ -144,7 +147,7 @@ function narrowed({ endpoint, state, completion, acceptedFrom, acceptedBefore }:
   ];
   const given = parts.filter(([, values]) => Object.values(values).every((value) => value !== undefined));
   return {
-    condition: given.map(([condition]) => condition).join(' AND '),
+    conditions: given.map(([condition]) => condition),
     values: Object.assign({}, ...given.map(([, values]) => values)) as Record<string, SQLInputValue>,
   };
 }

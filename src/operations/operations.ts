@@ -58,8 +58,14 @@ export interface Operations {
   ): Promise<OperationRecord | undefined>;
   /** Takes up an attempt again whose process was ended from outside, as the only process that runs any knows. */
   interrupted(token: string): Promise<void>;
-  /** Looks after up to `limit` operations whose time has come; returns for how many there was something to do. */
-  reconcile(limit: number): Promise<number>;
+  /**
+   * Looks after all operations whose time has come, once each, the longest overdue first; returns for how many there was
+   * something to do. One that fails is left to the next round, and keeps none of the others from their turn.
+   *
+   * @param page how many the store is asked for at a time
+   * @param goOn asked before each: ends the round where there is no time for another one. Default: no end
+   */
+  reconcile(page: number, goOn?: () => boolean): Promise<number>;
 }
 
 /** How often a long attempt looks whether it was canceled. */
@@ -169,20 +175,36 @@ export function createOperations(deps: OperationsDeps): Operations {
       await change(token, (read) => interrupted(read, moment()));
     },
 
-    async reconcile(limit) {
+    async reconcile(page, goOn = () => true) {
+      const now = clock.now();
+      const seen = new Set<string>();
       let done = 0;
-      for (const token of await store.due(clock.now(), limit)) {
-        try {
-          const written = await change(token, (read) => reconciled(read, moment()));
-          if (written !== undefined) done++;
-        } catch (error) {
-          // It is the longest overdue, and comes first the next time, too: the others must not wait for it.
-          logger.warn('an operation is looked after the next time', { token, error });
+      let again = 0;
+      for (let asked = page, found = page; found === asked; ) {
+        // What is there once more stands before the others: it failed, or its index has not followed yet.
+        asked = page + again;
+        const tokens = await store.due(now, asked);
+        found = tokens.length;
+        const fresh = tokens.filter((token) => !seen.has(token));
+        again = found - fresh.length;
+        for (const token of fresh) {
+          if (!goOn()) return done;
+          seen.add(token);
+          if (await lookAfter(token)) done++;
         }
       }
       return done;
     },
   };
+
+  async function lookAfter(token: string): Promise<boolean> {
+    try {
+      return (await change(token, (read) => reconciled(read, moment()))) !== undefined;
+    } catch (error) {
+      logger.warn('an operation is looked after the next time', { token, error });
+      return false;
+    }
+  }
 
   /** Fires the signal once the record says that a cancel was asked for. Returns what ends the watch. */
   function watchCancel(token: string, canceled: AbortController): () => void {

@@ -11,6 +11,16 @@ export interface OperationFilter {
   readonly acceptedBefore?: number;
 }
 
+/** What a count can be narrowed to. */
+export type CountFilter = Pick<OperationFilter, 'endpoint' | 'acceptedFrom' | 'acceptedBefore'>;
+
+/** How many there are, by state; with `next`, the newest of them only. */
+export interface OperationCount {
+  readonly counts: Readonly<Record<OperationState, number>>;
+  /** To be handed in to count the others; absent where all were counted. */
+  readonly next?: string;
+}
+
 /** One page of a list, the newest first. */
 export interface OperationPage {
   readonly records: readonly OperationRecord[];
@@ -44,8 +54,11 @@ export interface OperationStore {
   due(now: number, limit: number): Promise<readonly string[]>;
   /** A page may hold fewer than `limit`, though others follow. Fails with a TypeError where `from` is no `next`. */
   list(filter: OperationFilter, page: { readonly limit: number; readonly from?: string }): Promise<OperationPage>;
-  /** How many there are, by state. */
-  count(filter: Pick<OperationFilter, 'endpoint'>): Promise<Readonly<Record<OperationState, number>>>;
+  /**
+   * How many there are, by state. A store that has to read what it counts counts so many at a time. Fails with a TypeError
+   * where `from` is no `next`.
+   */
+  count(filter: CountFilter, from?: string): Promise<OperationCount>;
 }
 
 /** A message of a task queue: wakes one attempt, and says nothing that the record does not. */

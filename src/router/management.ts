@@ -3,6 +3,7 @@ import type { NexusHttpRequest, NexusHttpResponse } from '../nexus/message.ts';
 import { quote } from '../nexus/quote.ts';
 import type { Caller } from './caller.ts';
 import { failureResponse } from './failure-response.ts';
+import { parseManagementPath } from './management-path.ts';
 
 /** What engineers see and mend a deployment with: JSON over HTTP, below `/nexus/manage`. */
 export interface Management {
@@ -31,17 +32,6 @@ export interface ManagementDeps {
   readonly parts: readonly ManagementPart[];
 }
 
-/**
- * As of an endpoint's path, up to two segments may stand in front, none of them `nexus`: whom a policy lets call
- * `/nexus/endpoints/…` must not get here.
- */
-const PATH = /^(?:\/(?!nexus\/)[^/]+){0,2}?\/nexus\/manage(?:\/([^/]*)(?:\/(.*))?)?$/s;
-
-/** Whether a path is one of the management API, with whatever stands in front. */
-export function isManagementPath(path: string): boolean {
-  return PATH.test(path);
-}
-
 /** Makes one API of its parts. */
 export function createManagement({ mayManage, parts }: ManagementDeps): Management {
   async function respond(request: NexusHttpRequest, name: string, path: string, principal: string): Promise<unknown> {
@@ -56,11 +46,10 @@ export function createManagement({ mayManage, parts }: ManagementDeps): Manageme
 
   return {
     async answer(request, { principal }) {
-      const match = PATH.exec(request.path);
-      if (match === null) return undefined;
-      const [, name = '', path = ''] = match;
+      const managed = parseManagementPath(request.path);
+      if (managed === undefined) return undefined;
       try {
-        return json(await respond(request, name, path, principal));
+        return json(await respond(request, managed.name, managed.path, principal));
       } catch (error) {
         if (error instanceof HandlerError) return failureResponse(error.type, error.message, request);
         throw error;

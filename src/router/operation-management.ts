@@ -26,8 +26,8 @@ export interface OperationManagementDeps {
  *
  * | | |
  * |---|---|
- * | `GET /nexus/manage/operations?endpoint=&state=&completion=&acceptedFrom=&acceptedBefore=&limit=&from=` | `{"operations":[…],"next":"…"}`, the newest first; `next` is the `from` of the next page |
- * | `GET /nexus/manage/operations/count?endpoint=` | `{"counts":{"queued":0,…},"total":0}` |
+ * | `GET /nexus/manage/operations?endpoint=&state=&completion=&acceptedFrom=&acceptedBefore=&limit=&from=` | `{"operations":[…],"next":"…"}`, the newest first; `next` is the `from` of the next page, and a page may be short of its limit, or empty, though others follow |
+ * | `GET /nexus/manage/operations/count?endpoint=&acceptedFrom=&acceptedBefore=&from=` | `{"counts":{"queued":0,…},"total":0,"next":"…"}`; with `next` these are the newest only, and it is the `from` that counts on |
  * | `GET /nexus/manage/operations/{token}` | the operation |
  * | `GET /nexus/manage/operations/{token}/result` | its state, and the result or the failure once it has ended |
  * | `POST /nexus/manage/operations/{token}/cancel` | asks its handler to cancel it; one that does not run ends at once |
@@ -68,8 +68,10 @@ export function createOperationManagement(deps: OperationManagementDeps): Operat
   }
 
   async function count(query: string) {
-    const counts = await store.count(parseListQuery(query, ['endpoint']).filter);
-    return { counts, total: Object.values(counts).reduce((sum, one) => sum + one, 0) };
+    const { filter, from } = parseListQuery(query, ['endpoint', 'acceptedFrom', 'acceptedBefore', 'from']);
+    const { counts, next } = await store.count(filter, from);
+    const total = Object.values(counts).reduce((sum, one) => sum + one, 0);
+    return { counts, total, ...(next !== undefined && { next }) };
   }
 
   async function find(token: string): Promise<OperationRecord> {

@@ -26,8 +26,8 @@ export interface ListQuery {
   readonly from?: string;
 }
 
-/** An answer of Lambda holds 6 MB; so many operations take a tenth of that. */
-export const MAX_LIST_LIMIT = 500;
+/** Records are read whole, each with an input of 2 MiB at most: so many take a quarter of the router's memory. */
+export const MAX_LIST_LIMIT = 100;
 const DEFAULT_LIST_LIMIT = 50;
 
 type Name = keyof OperationFilter | 'limit' | 'from';

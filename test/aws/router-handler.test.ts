@@ -1,5 +1,6 @@
 import { describe, expect, it, vi } from 'vitest';
 import { createRouterHandler, routerHandlerOfEnvironment } from '../../src/aws/router-handler.ts';
+import type { Manage } from '../../src/aws/router-management.ts';
 import type { LambdaHttpResult, NexusInvocation } from '../../src/handler/invocation.ts';
 import type { EndpointView } from '../../src/router/endpoint-view.ts';
 import { InvokeError } from '../../src/router/errors.ts';
@@ -40,10 +41,12 @@ function setUp({
   invoke = async () => RESULT,
   view = {},
   endpoint = SHOP,
+  manage,
 }: {
   invoke?: () => Promise<LambdaHttpResult>;
   view?: Partial<EndpointView>;
   endpoint?: Endpoint;
+  manage?: Manage;
 } = {}) {
   const { lines, logger } = recordingLogger();
   const invoked: { readonly invocation: NexusInvocation; readonly waitMs: number }[] = [];
@@ -58,7 +61,7 @@ function setUp({
     },
     clock: { now: () => 0 },
   });
-  const handler = createRouterHandler({ router, logger });
+  const handler = createRouterHandler({ router, logger, ...(manage && { manage }) });
   return {
     handler,
     lines,
@@ -240,6 +243,38 @@ describe('the callback of a start that is delivered directly', () => {
     const { post, invoked } = setUp();
     expect((await post(START, withCallback('http://127.0.0.1:9001/'))).statusCode).toBe(200);
     expect(invoked).toHaveLength(1);
+  });
+});
+
+describe('a request to the management API', () => {
+  const answer = { status: 200, headers: { 'content-type': 'application/json' }, body: new TextEncoder().encode('1') };
+
+  it('is answered by that, in the name of whoever was let in and of the way that it came', async () => {
+    const manage = vi.fn<Manage>(async () => answer);
+    const { post, invoked } = setUp({ manage });
+    const rawPath = '/basic/nexus/manage/operations/count';
+    expect(await post(rawPath, { domainName: 'abc.lambda-url.eu-west-1.on.aws' })).toMatchObject({ body: '1' });
+    expect(manage).toHaveBeenCalledWith(expect.objectContaining({ method: 'POST', path: rawPath }), {
+      principal: 'basic:shop',
+      gateway: 'function-url',
+    });
+    await post(PATH);
+    expect(manage).toHaveBeenCalledTimes(1);
+    expect(invoked).toHaveLength(1);
+  });
+
+  it('that nobody authenticated does not get to it', async () => {
+    const manage = vi.fn<Manage>(async () => answer);
+    expect((await setUp({ manage }).post('/nexus/manage/operations', { authorizer: {} })).statusCode).toBe(401);
+    expect(manage).not.toHaveBeenCalled();
+  });
+
+  it('gets 503 where the store does not answer, and the log has why', async () => {
+    const { post, lines } = setUp({ manage: () => Promise.reject(new Error('throttled')) });
+    const result = await post('/nexus/manage/operations');
+    expect(result.statusCode).toBe(503);
+    expect(bodyJson(result)).toMatchObject({ message: expect.stringContaining('the log of the router says why') });
+    expect(lines).toMatchObject([{ level: 'error', message: 'what is managed could not be read or written' }]);
   });
 });
 

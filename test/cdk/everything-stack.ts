@@ -12,8 +12,10 @@ export class EverythingStack extends Stack {
   constructor(scope: Construct, id: string) {
     super(scope, id);
     const vpc = new Vpc(this, 'Vpc');
+    const operator = new Role(this, 'Operator', { assumedBy: new AccountRootPrincipal() });
     const gateway = new NexusGateway(this, 'Nexus', {
       vpc,
+      administrators: [NexusCaller.role(operator)],
       basicAuthSecret: new Secret(this, 'Basic'),
       jwt: { issuer: 'https://id.example.com', audience: ['nexus'] },
       functionUrl: true,
@@ -42,6 +44,7 @@ export class EverythingStack extends Stack {
       ],
     });
     gateway.grantInvoke(caller, 'orders');
+    gateway.grantManage(operator);
     gateway.addCollocatedEndpoint('stock', { taskQueue: 'stock', handler: createHandler(this, 'Stock') });
   }
 }

@@ -27,6 +27,10 @@ const ACKNOWLEDGED: readonly { readonly finding: RegExp; readonly reason: string
       'grantInvoke: all operations of the one endpoint, in any stage of the one API, since an operation is a path below it',
   },
   {
+    finding: /^AwsSolutions-IAM5\[Resource::arn:.*:execute-api:.*\/nexus\/manage\/\*\]$/,
+    reason: 'grantManage: all of the management API, in any stage of the one API; the router knows its administrators',
+  },
+  {
     finding: /^AwsSolutions-IAM4\[.*AWSCodeDeployRoleForLambdaLimited\]$/,
     reason: "The role of CodeDeploy itself, made by aws-cdk-lib's LambdaDeploymentGroup where deploymentConfig is set",
   },

@@ -174,6 +174,74 @@ describe('a gateway', () => {
   });
 });
 
+describe('the administrators of a gateway', () => {
+  const routerOf = (template: Template) =>
+    Object.entries(template.findResources('AWS::Lambda::Function')).find(([id]) =>
+      /^NexusRouter[0-9A-F]{8}$/.test(id),
+    )?.[1].Properties;
+  const queued = { queuedOperations: ['orders/ship'] };
+
+  it('are none, and nothing is granted to the router for them', () => {
+    const { template } = deployGateway({}, queued);
+    expect(routerOf(template)?.Environment.Variables).not.toHaveProperty('NEXUS_ADMINISTRATORS');
+    expect(statementsOf(template).has('ManageEndpoints')).toBe(false);
+    expect(JSON.stringify(template.findResources('AWS::IAM::Policy'))).not.toContain('/index/list');
+  });
+
+  it('are told to the router, which may list operations and manage endpoints then', () => {
+    const administrators = ['Ada', 'Bob'].map((name) => NexusCaller.iam(`arn:aws:iam::123456789012:role/${name}`));
+    const { template } = deployGateway({ administrators }, queued);
+    expect(routerOf(template)?.Environment.Variables.NEXUS_ADMINISTRATORS).toBe(
+      'iam:arn:aws:iam::123456789012:role/Ada iam:arn:aws:iam::123456789012:role/Bob',
+    );
+    expect(statementsOf(template).get('ManageEndpoints')).toMatchObject({
+      Action: ['dynamodb:Scan', 'dynamodb:PutItem', 'dynamodb:UpdateItem', 'dynamodb:DeleteItem'],
+    });
+    template.hasResourceProperties('AWS::IAM::Policy', {
+      PolicyDocument: {
+        Statement: Match.arrayWith([
+          {
+            Action: 'dynamodb:Query',
+            Effect: 'Allow',
+            Resource: { 'Fn::Join': ['', [Match.anyValue(), '/index/list']] },
+          },
+        ]),
+      },
+      Roles: [{ Ref: Match.stringLikeRegexp('^NexusRouterRole') }],
+    });
+  });
+
+  it('may be roles of the stack', () => {
+    const stack = createStack();
+    const operator = new Role(stack, 'Operator', { assumedBy: new AccountRootPrincipal() });
+    const gateway = new NexusGateway(stack, 'Nexus', { administrators: [NexusCaller.role(operator)] });
+    gateway.grantManage(operator);
+    const template = Template.fromStack(stack);
+    const [id] = Object.keys(template.findResources('AWS::IAM::Role')).filter((name) => name.startsWith('Operator'));
+    expect(routerOf(template)?.Environment.Variables.NEXUS_ADMINISTRATORS).toEqual({
+      'Fn::Join': ['', ['iam:', { 'Fn::GetAtt': [id, 'Arn'] }]],
+    });
+    template.hasResourceProperties('AWS::IAM::Policy', {
+      PolicyDocument: {
+        Statement: [
+          {
+            Action: 'execute-api:Invoke',
+            Effect: 'Allow',
+            Resource: { 'Fn::Join': ['', Match.arrayWith([Match.stringLikeRegexp('/\\*/\\*/nexus/manage/\\*$')])] },
+          },
+        ],
+      },
+      Roles: [{ Ref: id }],
+    });
+  });
+
+  it.each([NexusCaller.basic('shop'), NexusCaller.jwt('ada')])('fails for $principal, which cannot sign', (caller) => {
+    expect(() => deployGateway({ administrators: [NexusCaller.anyIam(), caller] })).toThrow(
+      `"${caller.principal}" cannot be an administrator of a gateway: operations are managed with AWS signatures`,
+    );
+  });
+});
+
 describe('an endpoint', () => {
   it('has an entry that names its target, its handler’s alias and version, and its callers', () => {
     const { template } = deployGateway({}, { description: 'takes orders', namespace: 'shop' });

@@ -31,6 +31,11 @@ const WILDCARDS: readonly { readonly action: RegExp; readonly resource: RegExp; 
     resource: /^[^*?]+:execute-api:[^*?]+\/\*\/\*\/nexus\/endpoints\/(\w+|\*)\/services\/\*$/,
     reason: 'any stage and method of the API, and all operations of what grantInvoke() was given: one endpoint, or all',
   },
+  {
+    action: /^execute-api:Invoke$/,
+    resource: /^[^*?]+:execute-api:[^*?]+\/\*\/\*\/nexus\/manage\/\*$/,
+    reason: 'any stage and method of the API, and all of the management API: what grantManage() is for',
+  },
 ];
 
 /** `:*`, its streams, is part of the ARN of a log group. */

@@ -45,7 +45,10 @@ it('shows its commands and examples', async () => {
 });
 
 it.each([
-  ['list', ['--endpoint', '--state', '--completion', '--older-than', '--limit', '--url', '--sign', '-o,']],
+  [
+    'list',
+    ['--endpoint', '--state', '--completion', '--older-than', '--newer-than', '--limit', '--url', '--sign', '-o,'],
+  ],
   ['redrive', ['--endpoint', '--refused', '--url', '--sign', '-o,']],
 ])('shows every option of %s, and examples', async (command, options) => {
   const { code, output } = await run([command, '--help']);
@@ -133,16 +136,16 @@ it('sends a signature where it is told to, and no token that is for endpoints', 
 it('lists page by page as many as are asked for, and says that there are more', async () => {
   const { url, asked } = await startApi((path) => {
     const limit = Number(new URLSearchParams(path.split('?')[1]).get('limit'));
-    const operations = Array.from({ length: Math.min(limit, 300) }, (_, index) => ({ ...SUMMARY, token: `${index}` }));
+    const operations = Array.from({ length: Math.min(limit, 60) }, (_, index) => ({ ...SUMMARY, token: `${index}` }));
     return { body: { operations, next: 'n' } };
   });
-  const { output } = await run(['list', '--url', url, '--limit', '700', '-o', 'json', '--state', 'queued']);
-  expect(output).toContain('there are more; --limit 1400 shows them');
-  expect(output.match(/"token"/g)).toHaveLength(700);
+  const { output } = await run(['list', '--url', url, '--limit', '140', '-o', 'json', '--state', 'queued']);
+  expect(output).toContain('there are more; --limit 280 shows them');
+  expect(output.match(/"token"/g)).toHaveLength(140);
   expect(asked.map(({ path }) => path.split('?')[1])).toEqual([
-    'state=queued&limit=500',
-    'state=queued&from=n&limit=400',
-    'state=queued&from=n&limit=100',
+    'state=queued&limit=100',
+    'state=queued&from=n&limit=80',
+    'state=queued&from=n&limit=20',
   ]);
 });
 
@@ -151,6 +154,34 @@ it('shows the state that was asked for alone, for scripts', async () => {
   expect(await run(['count', '--url', url, '--state', 'queued'])).toEqual({ code: 0, output: '12' });
   const json = await run(['count', '--url', url, '--state', 'queued', '-o', 'json']);
   expect(JSON.parse(json.output)).toEqual({ counts: { queued: 12 }, total: 12 });
+});
+
+it('counts part by part where the operations are too many for one answer, and says how far it is', async () => {
+  const { url, asked } = await startApi((path) => ({
+    body: { counts: { queued: 2, ended: 1 }, total: 3, ...(!path.includes('from=') && { next: 'n' }) },
+  }));
+  const { code, output } = await run([
+    'count',
+    '--url',
+    url,
+    '--newer-than',
+    '1h',
+    '--older-than',
+    '10m',
+    '-o',
+    'json',
+  ]);
+  expect(output).toContain('3 operations counted …');
+  expect(JSON.parse(output.slice(output.indexOf('{'), output.lastIndexOf('}') + 1))).toEqual({
+    counts: { queued: 4, ended: 2 },
+    total: 6,
+  });
+  expect(code).toBe(0);
+  const [first, second] = asked.map(({ path }) => new URLSearchParams(path.split('?')[1]));
+  expect(Number(first?.get('acceptedBefore')) - Number(first?.get('acceptedFrom'))).toBe(50 * 60_000);
+  expect(Math.abs(Date.now() - Number(first?.get('acceptedFrom')) - 3_600_000)).toBeLessThan(60_000);
+  second?.delete('from');
+  expect(second?.toString()).toBe(first?.toString());
 });
 
 it('does for the others what it cannot do for one, and exits with 1', async () => {

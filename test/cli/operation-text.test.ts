@@ -97,7 +97,11 @@ describe('a description', () => {
     );
     expect(text).toContain('crashes       5 of 5 that dead-letter it');
     expect(text).toMatch(/npx nexus-lambda operation redrive hash\.secret$/);
-    expect(formatDescription(crashed, SHOWN)).toContain('its log       on the terminal of nexus-lambda dev');
+    const endpointGone = formatDescription(crashed, SHOWN);
+    expect(endpointGone).toContain('its log       invocation i-1, stream 2026/01/31/[$LATEST]a');
+    expect(endpointGone).not.toContain('aws logs');
+    const inDev = { ...crashed, lastFailure: { ...lastFailure, crash: { invocation: 'i-1' } } };
+    expect(formatDescription(inDev, SHOWN)).toContain('its log       on the terminal of nexus-lambda dev');
   });
 
   it('says how the attempt that runs, a cancel and a hand-over are getting on', () => {

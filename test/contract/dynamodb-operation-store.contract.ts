@@ -1,13 +1,19 @@
 import { randomBytes } from 'node:crypto';
-import { type AttributeValue, DynamoDBClient, UpdateItemCommand } from '@aws-sdk/client-dynamodb';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import {
+  type AttributeValue,
+  DynamoDBClient,
+  type DynamoDBClientConfig,
+  type QueryCommandInput,
+  UpdateItemCommand,
+} from '@aws-sdk/client-dynamodb';
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { createDynamoOperationStore } from '../../src/aws/dynamodb-operation-store.ts';
 import { itemKey } from '../../src/aws/operation-item.ts';
 import { RecordTooLargeError } from '../../src/operations/errors.ts';
 import type { OperationRecord } from '../../src/operations/record.ts';
 import { attemptEnded } from '../../src/operations/transitions.ts';
 import type { AwsVariables } from '../toolchain/aws-variables.ts';
-import { CLAIM, NOW, newRecord } from './operation-records.ts';
+import { CLAIM, claimedRecord, NOW, newRecord } from './operation-records.ts';
 import { describeOperationStore } from './operation-store.contract.ts';
 import { createOperationsTable } from './operations-table.ts';
 
@@ -21,15 +27,14 @@ interface Emulator {
 export function describeDynamoOperationStore(name: string, start: () => Promise<Emulator>): void {
   let emulator: Emulator | undefined;
   let client: DynamoDBClient;
+  let options: DynamoDBClientConfig;
 
   beforeAll(async () => {
     emulator = await start();
     const { AWS_ENDPOINT_URL, AWS_REGION, AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY } = emulator.env;
-    client = new DynamoDBClient({
-      endpoint: AWS_ENDPOINT_URL,
-      region: AWS_REGION,
-      credentials: { accessKeyId: AWS_ACCESS_KEY_ID, secretAccessKey: AWS_SECRET_ACCESS_KEY },
-    });
+    const credentials = { accessKeyId: AWS_ACCESS_KEY_ID, secretAccessKey: AWS_SECRET_ACCESS_KEY };
+    options = { endpoint: AWS_ENDPOINT_URL, region: AWS_REGION, credentials };
+    client = new DynamoDBClient(options);
   });
 
   afterAll(async () => {
@@ -47,6 +52,22 @@ export function describeDynamoOperationStore(name: string, start: () => Promise<
   describe(`the store of operations on ${name}, by itself,`, () => {
     const claim = { ...CLAIM, attempt: 1 };
 
+    /** A client of its own, to which a page of an index is three items, as 1 MB is to DynamoDB. */
+    function withSmallPages(): DynamoDBClient {
+      const own = new DynamoDBClient(options);
+      onTestFinished(() => own.destroy());
+      own.middlewareStack.add(
+        (next) => (args) => {
+          const { IndexName, Limit = 3 } = args.input as QueryCommandInput;
+          return next(
+            IndexName === undefined ? args : { ...args, input: { ...args.input, Limit: Math.min(Limit, 3) } },
+          );
+        },
+        { step: 'initialize' },
+      );
+      return own;
+    }
+
     function startWith(body: Buffer) {
       return { service: 's', operation: 'o', headers: {}, query: '', body: body.toString('base64') };
     }
@@ -57,9 +78,44 @@ export function describeDynamoOperationStore(name: string, start: () => Promise<
       const endpoint = 'e'.repeat(150_000);
       const records = Array.from({ length: 120 }, (_, n) => newRecord({ endpoint, acceptedAt: NOW + n }));
       await Promise.all(records.map((record) => store.create(record, NOW)));
-      expect(await store.count({ endpoint })).toMatchObject({ queued: 120 });
+      expect(await store.count({ endpoint })).toMatchObject({ counts: { queued: 120 } });
       const { records: found } = await store.list({ state: 'queued' }, { limit: 120 });
       expect(found.map(({ token }) => token)).toEqual(records.map(({ token }) => token).toReversed());
+    });
+
+    it('lists and counts what takes more queries than a call makes, call by call, none twice and none left out', async () => {
+      const { tableName } = await setUp();
+      const store = createDynamoOperationStore({ client: withSmallPages(), tableName });
+      const endpoint = 'shop';
+      // Four queries of each shard read a dozen of some twenty.
+      const records = Array.from({ length: 160 }, (_, n) =>
+        newRecord({ endpoint, acceptedAt: NOW + Math.floor(n / 2) }),
+      );
+      for (const record of records) await store.create(record, NOW);
+      const wanted = records.filter((_, n) => n % 20 === 0);
+      const inOrder = wanted.map(({ token }) => token).toReversed();
+      for (const record of wanted) expect(await store.update(record, claimedRecord(record))).toBe(true);
+
+      let [calls, from]: [number, string | undefined] = [0, undefined];
+      const found: string[] = [];
+      do {
+        const page = await store.list({ state: 'claimed' }, { limit: 100, ...(from !== undefined && { from }) });
+        found.push(...page.records.map(({ token }) => token));
+        from = page.next;
+        calls++;
+      } while (from !== undefined);
+      expect(found).toEqual(inOrder);
+      expect(calls).toBeGreaterThan(1);
+
+      const sum = { queued: 0, claimed: 0 };
+      for (calls = 0; calls === 0 || from !== undefined; calls++) {
+        const { counts, next } = await store.count({ endpoint }, from);
+        sum.queued += counts.queued;
+        sum.claimed += counts.claimed;
+        from = next;
+      }
+      expect(sum).toEqual({ queued: 152, claimed: 8 });
+      expect(calls).toBeGreaterThan(1);
     });
 
     it('keeps a body of 2 MiB that can be compressed', async () => {
@@ -121,7 +177,7 @@ export function describeDynamoOperationStore(name: string, start: () => Promise<
     it('fails where a token leads to no key, before anything is written', async () => {
       const { store } = await setUp();
       await expect(store.create({ ...newRecord(), token: 'mine' }, NOW)).rejects.toThrow(TypeError);
-      expect(await store.count({})).toMatchObject({ queued: 0 });
+      expect(await store.count({})).toMatchObject({ counts: { queued: 0 } });
     });
 
     it.each<[string, string, Record<string, AttributeValue>]>([

@@ -1,11 +1,12 @@
 import { describe, expect, it } from 'vitest';
-import type { OperationFilter, OperationStore } from '../../src/operations/ports.ts';
+import type { CountFilter, OperationFilter, OperationStore } from '../../src/operations/ports.ts';
 import type { OperationRecord } from '../../src/operations/record.ts';
 import { cancelRequested } from '../../src/operations/transitions.ts';
 import { claimedRecord, endedRecord, NOW, newRecord } from './operation-records.ts';
 
 const callback = { url: 'http://127.0.0.1/callback', headers: {} };
 const ENDPOINTS = ['shop', 'bank'];
+const NONE = { queued: 0, claimed: 0, 'handed-over': 0, 'dead-lettered': 0, ended: 0 };
 
 /** Twenty-four operations of two endpoints, in six states, two accepted at a time. */
 async function fill(store: OperationStore): Promise<OperationRecord[]> {
@@ -48,8 +49,7 @@ export function describeOperationLists(adapter: string, open: () => Promise<Oper
       const store = await open();
       expect(await store.list({}, { limit: 10 })).toStrictEqual({ records: [] });
       expect(await store.due(Number.MAX_SAFE_INTEGER, 10)).toEqual([]);
-      const none = { queued: 0, claimed: 0, 'handed-over': 0, 'dead-lettered': 0, ended: 0 };
-      expect(await store.count({})).toEqual(none);
+      expect(await store.count({})).toStrictEqual({ counts: NONE });
     });
 
     it('has what each filter leaves, the newest first, in pages of any size', async () => {
@@ -109,19 +109,37 @@ export function describeOperationLists(adapter: string, open: () => Promise<Oper
       },
     );
 
-    it('counts the operations in each state, of all endpoints or of one', async () => {
+    it('counts the operations in each state, of all endpoints and ages or of some', async () => {
       const store = await open();
-      await fill(store);
-      expect(await store.count({})).toEqual({
-        queued: 4,
-        claimed: 4,
-        'handed-over': 0,
-        'dead-lettered': 0,
-        ended: 16,
-      });
-      const ofShop = { queued: 4, claimed: 0, 'handed-over': 0, 'dead-lettered': 0, ended: 8 };
-      expect(await store.count({ endpoint: 'shop' })).toEqual(ofShop);
-      expect(await store.count({ endpoint: 'none' })).toMatchObject({ queued: 0, ended: 0 });
+      const records = await fill(store);
+      const filters: [CountFilter, (record: OperationRecord) => boolean][] = [
+        [{}, () => true],
+        [{ endpoint: 'shop' }, ({ endpoint }) => endpoint === 'shop'],
+        [{ endpoint: 'none' }, () => false],
+        [{ acceptedFrom: NOW + 7 }, ({ acceptedAt }) => acceptedAt >= NOW + 7],
+        [{ acceptedBefore: NOW + 7 }, ({ acceptedAt }) => acceptedAt < NOW + 7],
+        [{ acceptedFrom: NOW + 2, acceptedBefore: NOW + 3 }, ({ acceptedAt }) => acceptedAt === NOW + 2],
+        [{ acceptedFrom: NOW + 4, acceptedBefore: NOW + 3 }, () => false],
+        [
+          { endpoint: 'bank', acceptedFrom: NOW + 1, acceptedBefore: NOW + 9 },
+          ({ endpoint, acceptedAt }) => endpoint === 'bank' && acceptedAt >= NOW + 1 && acceptedAt < NOW + 9,
+        ],
+      ];
+      for (const [filter, meets] of filters) {
+        const counts: Record<string, number> = { ...NONE };
+        for (const { state } of records.filter(meets)) counts[state]!++;
+        expect(await store.count(filter), JSON.stringify(filter)).toStrictEqual({ counts });
+      }
+    });
+
+    it('counts on from a place in the list', async () => {
+      const store = await open();
+      const records = await fill(store);
+      const { next } = await store.list({}, { limit: 14 });
+      const counts: Record<string, number> = { ...NONE };
+      for (const { state } of records.slice(14)) counts[state]!++;
+      expect(await store.count({}, next)).toStrictEqual({ counts });
+      await expect(store.count({}, '12')).rejects.toThrow(TypeError);
     });
   });
 }

@@ -19,6 +19,10 @@ import type { IamCredentials } from './iam.ts';
 /** Of the app in apps/queued.ts. */
 interface Outputs {
   readonly ApiId: string;
+  /** ARNs of roles: an administrator, one who may ask for management and is none, and a caller of `warehouse`. */
+  readonly Operator: string;
+  readonly Visitor: string;
+  readonly Buyer: string;
   readonly WarehouseFunction: string;
   readonly WarehouseQueue: string;
   readonly WarehouseDeadLetterQueue: string;

@@ -10,7 +10,7 @@ import {
 import { GetQueueAttributesCommand, SetQueueAttributesCommand } from '@aws-sdk/client-sqs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { rootOf } from './emulated-api.ts';
-import { createIam, type Iam, type RolePolicy } from './iam.ts';
+import { createIam, type Iam, type IamCredentials, type RolePolicy } from './iam.ts';
 import { type Permission, permissionsIn, policyOf } from './permission.ts';
 import { deployQueuedApp, type QueuedApp } from './queued-app.ts';
 
@@ -19,12 +19,14 @@ const CALLBACK = `?callback=${encodeURIComponent('http://127.0.0.1:1/')}`;
 
 let app: QueuedApp;
 let iam: Iam;
+let operator: IamCredentials;
 let policies: RolePolicy[];
 
 beforeAll(async () => {
   app = await deployQueuedApp();
   iam = createIam(app.emulator);
   policies = await iam.rolePolicies('Queued-');
+  operator = await iam.assumeRole(app.outputs.Operator);
   // What takes messages is this test, one at a time.
   const { EventSourceMappings = [] } = await app.lambda.send(new ListEventSourceMappingsCommand());
   expect(EventSourceMappings).toHaveLength(3);
@@ -73,6 +75,12 @@ const complete = (token: string) => take(app.outputs.OperationsFunction, { nexus
 const TOOK = { batchItemFailures: [] };
 const FAILED = { batchItemFailures: [{ itemIdentifier: 'm' }] };
 const UNKEPT = { status: 503, message: 'the store of operations could not be reached; the log of the router says why' };
+
+/** The status of the management API for an administrator. */
+async function manage(path: string): Promise<number> {
+  const { status } = await app.api.call(`/nexus/manage/operations${path}`, { credentials: operator, method: 'GET' });
+  return status;
+}
 
 /** How many messages more a queue has after this than before. */
 async function added(queue: 'WarehouseQueue' | 'CompletionQueue', act: () => Promise<unknown>): Promise<number> {
@@ -181,6 +189,23 @@ const ROWS: Readonly<Record<string, readonly Row[]>> = {
       'telling the caller of one that is canceled',
       { prepare: queued, act: (token) => added('CompletionQueue', () => cancel(token)), works: 1, fails: 0 },
     ],
+    [
+      'dynamodb:Query',
+      `${TABLE}/index/list`,
+      'what an administrator asks for',
+      { act: () => manage('/count'), works: 200, fails: 503 },
+    ],
+    ...['dynamodb:Scan', 'dynamodb:PutItem', 'dynamodb:UpdateItem', 'dynamodb:DeleteItem'].map(
+      (action): Row => [action, 'table/NexusEndpoints', 'managing endpoints', 'operations are managed without them'],
+    ),
+  ],
+  Operator: [
+    [
+      'execute-api:Invoke',
+      'nexus/manage/*',
+      'managing, as grantManage() gives it',
+      { act: () => manage(''), works: 200, fails: 403 },
+    ],
   ],
   WarehouseRole: handlerRows('warehouse'),
   OutageRole: handlerRows('outage'),
@@ -254,7 +279,7 @@ describe('the roles of queued delivery', () => {
       ({ role, action, resource }) =>
         role in ROWS &&
         !action.startsWith('logs:') &&
-        !(role === 'NexusRouterRole' && resource === 'table/NexusEndpoints'),
+        !(role === 'NexusRouterRole' && action === 'dynamodb:Query' && resource === 'table/NexusEndpoints'),
     );
     expect(ours.map(inWords).sort()).toEqual(rows.map(({ permission }) => inWords(permission)).sort());
   });

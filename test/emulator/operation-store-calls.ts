@@ -91,7 +91,7 @@ export const CALLS = {
   },
   count: {
     run: (store) => store.count({}),
-    result: () => ({ queued: 1, claimed: 0, 'handed-over': 0, 'dead-lettered': 0, ended: 0 }),
+    result: () => ({ counts: { queued: 1, claimed: 0, 'handed-over': 0, 'dead-lettered': 0, ended: 0 } }),
     leaves: ({ stored }) => [stored],
     asks: EACH_SHARD,
   },

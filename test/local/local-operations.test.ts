@@ -109,12 +109,12 @@ describe('operations of the dev server', () => {
     const killed = openProcess({ db, run: () => new Promise(() => {}), patienceMs: 0 });
     await killed.serve();
     const tokens = await Promise.all(Array.from({ length: 150 }, () => killed.accept('place')));
-    await expect.poll(async () => (await killed.store.count({})).claimed, patience).toBe(100);
+    await expect.poll(async () => (await killed.store.count({})).counts.claimed, patience).toBe(100);
     const { start, serve, store, runs } = openProcess({ db });
     await start();
-    expect(await store.count({})).toMatchObject({ queued: 150, claimed: 0 });
+    expect((await store.count({})).counts).toMatchObject({ queued: 150, claimed: 0 });
     expect(await serve()).toBe(150);
-    await expect.poll(async () => (await store.count({})).ended, patience).toBe(150);
+    await expect.poll(async () => (await store.count({})).counts.ended, patience).toBe(150);
     expect(runs).toHaveLength(150);
     for (const token of tokens) expect(await store.get(token)).toMatchObject({ attempt: 1, crashes: 0 });
   });
@@ -167,7 +167,7 @@ describe('operations of the dev server', () => {
     const poison = await accept('poison');
     const innocent = await Promise.all(Array.from({ length: 5 }, () => accept('slow')));
     await expect.poll(async () => (await store.get(poison))?.state, patience).toBe('dead-lettered');
-    await expect.poll(async () => (await store.count({})).ended, patience).toBe(5);
+    await expect.poll(async () => (await store.count({})).counts.ended, patience).toBe(5);
     for (const token of innocent) {
       expect(await store.get(token)).toMatchObject({ outcome: { state: 'succeeded' }, crashes: 1 });
     }

@@ -296,22 +296,70 @@ describe('a completion', () => {
 });
 
 describe('the reconciler', () => {
-  it('looks after the others where one cannot be written', async () => {
-    const { store, accept, operations, clock, sent, lines } = setUp({
+  /** Operations whose time has come, of which those that are named so cannot be written; and how often each was tried. */
+  async function overdue(count: number, isBroken: (name: string) => boolean) {
+    const tried: string[] = [];
+    const set = setUp({
       store: {
         update: async (read, next) => {
-          if (read.requestId === 'broken') throw new Error('the disk is full');
-          return store.update(read, next);
+          tried.push(read.requestId);
+          if (isBroken(read.requestId)) throw new Error('the disk is full');
+          return set.store.update(read, next);
         },
       },
     });
-    await accept({ requestId: 'broken' });
-    await accept();
-    sent.length = 0;
-    clock.time += 60_000;
+    for (let n = 0; n < count; n++) await set.accept({ requestId: `${n}`, acceptedAt: NOW + n });
+    set.sent.length = 0;
+    set.clock.time += 60_000 + count;
+    return { ...set, tried };
+  }
+
+  it('looks after the others where one cannot be written', async () => {
+    const { operations, sent, lines } = await overdue(2, (name) => name === '0');
     expect(await operations.reconcile(10)).toBe(1);
     expect(sent).toEqual(['wake 1 in 0']);
     expect(lines.at(-1)).toMatchObject({ level: 'warn', message: 'an operation is looked after the next time' });
+  });
+
+  it.each([
+    ['one', (name: string) => name === '0'],
+    ['more than a page of them, in the first place,', (name: string) => Number(name) < 25],
+    ['every other one', (name: string) => Number(name) % 2 === 0],
+    ['each', () => true],
+  ])(
+    'tries each once in a round where %s cannot be written, and tries these again in the next',
+    async (_, isBroken) => {
+      const { operations, tried } = await overdue(60, isBroken);
+      const names = Array.from({ length: 60 }, (_, n) => `${n}`);
+      const broken = names.filter(isBroken);
+      expect(await operations.reconcile(10)).toBe(60 - broken.length);
+      expect(tried).toEqual(names);
+      expect(await operations.reconcile(10)).toBe(0);
+      expect(tried.slice(60)).toEqual(broken);
+    },
+  );
+
+  it('reaches what waits where the index of due ones still has what was looked after', async () => {
+    const stale: { due?: readonly string[] } = {};
+    const { operations, store, accept, clock, sent } = setUp({
+      store: {
+        async due(now, limit) {
+          stale.due ??= await store.due(now, 1_000);
+          return stale.due.slice(0, limit);
+        },
+      },
+    });
+    for (let n = 0; n < 30; n++) await accept({ acceptedAt: NOW + n });
+    sent.length = 0;
+    clock.time += 61_000;
+    expect(await operations.reconcile(10)).toBe(30);
+    expect(sent).toHaveLength(30);
+  });
+
+  it('ends its round where there is no time for another one', async () => {
+    const { operations, tried } = await overdue(30, () => false);
+    expect(await operations.reconcile(10, () => tried.length < 15)).toBe(15);
+    expect(await operations.reconcile(10)).toBe(15);
   });
 });
 

@@ -52,6 +52,24 @@ function roomOf(file: string): string {
   return relative('src', file).split('/')[0] ?? '';
 }
 
+/** What is loaded with a file: files and packages. What it imports by a call comes later. */
+function staticImports(entry: string) {
+  const packages = new Set<string>();
+  const files = new Set<string>();
+  const visit = (file: string) => {
+    if (files.has(file)) return;
+    files.add(file);
+    const source = readFileSync(join(root, file), 'utf8');
+    for (const [, clause = '', specifier = ''] of source.matchAll(/^(?:import|export)\s([^;]*?)from '([^']+)';/gms)) {
+      if (clause.startsWith('type ')) continue;
+      if (specifier.startsWith('.')) visit(join(dirname(file), specifier));
+      else packages.add(specifier.replace(/^(aws-cdk-lib)\/.*$/, '$1'));
+    }
+  };
+  visit(entry);
+  return { files: [...files], packages: [...packages] };
+}
+
 describe('the rooms of src/', () => {
   it('import only rooms below them', () => {
     const crossings = imports
@@ -77,23 +95,21 @@ describe('the rooms of src/', () => {
   });
 });
 
+describe('the router on AWS', () => {
+  it('loads nothing of queued delivery and management for a direct request', () => {
+    const files = staticImports('src/aws/router-handler.ts').files.map((file) => file.replace('src/', ''));
+    expect(files).toContain('router/router.ts');
+    const lazy = ['aws/router-durable.ts', 'aws/router-management.ts', 'aws/aws-operations.ts'];
+    const heavy = /^router\/(?:operation-|durable-delivery)|^operations\/(?:operations|transitions|hand-work)/;
+    expect(files.filter((file) => lazy.includes(file) || heavy.test(file))).toEqual([]);
+  });
+});
+
 describe('the constructs', () => {
   it('load nothing at synth but themselves, what they share with the runtime, and the packages of the CDK', () => {
-    const packages = new Set<string>();
-    const seen = new Set<string>();
-    const visit = (file: string) => {
-      if (seen.has(file)) return;
-      seen.add(file);
-      const source = readFileSync(join(root, file), 'utf8');
-      for (const [, clause = '', specifier = ''] of source.matchAll(/^(?:import|export)\s([^;]*?)from '([^']+)';/gms)) {
-        if (clause.startsWith('type ')) continue;
-        if (specifier.startsWith('.')) visit(join(dirname(file), specifier));
-        else packages.add(specifier.replace(/^(aws-cdk-lib)\/.*$/, '$1'));
-      }
-    };
-    visit('cdk/index.ts');
-    expect([...seen].filter((file) => file.startsWith('src/')).length).toBeGreaterThan(3);
-    expect([...packages].filter((name) => !name.startsWith('node:')).sort()).toEqual([
+    const { files, packages } = staticImports('cdk/index.ts');
+    expect(files.filter((file) => file.startsWith('src/')).length).toBeGreaterThan(3);
+    expect(packages.filter((name) => !name.startsWith('node:')).sort()).toEqual([
       'aws-cdk-lib',
       'constructs',
       'nexus-rpc',

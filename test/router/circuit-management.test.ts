@@ -5,7 +5,8 @@ import { openEphemeralStore } from '../../src/local/store.ts';
 import type { StoredCircuit } from '../../src/router/circuit.ts';
 import { createCircuitManagement } from '../../src/router/circuit-management.ts';
 import type { FlowEvent } from '../../src/router/flow-event.ts';
-import { createManagement, isManagementPath } from '../../src/router/management.ts';
+import { createManagement } from '../../src/router/management.ts';
+import { isManagementPath } from '../../src/router/management-path.ts';
 import { ManualClock } from '../contract/endpoint-registry.contract.ts';
 
 const BASE = '/nexus/manage/circuits';

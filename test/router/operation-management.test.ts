@@ -3,7 +3,8 @@ import { createHandWork } from '../../src/operations/hand-work.ts';
 import { createOperations } from '../../src/operations/operations.ts';
 import type { OperationRecord } from '../../src/operations/record.ts';
 import { leaseExpired, received } from '../../src/operations/transitions.ts';
-import { createManagement, isManagementPath } from '../../src/router/management.ts';
+import { createManagement } from '../../src/router/management.ts';
+import { isManagementPath } from '../../src/router/management-path.ts';
 import { createOperationManagement } from '../../src/router/operation-management.ts';
 import { endedRecord, NOW, newRecord, tokenOf } from '../contract/operation-records.ts';
 import { recordedQueues } from '../operations/recorded-queues.ts';
@@ -84,8 +85,19 @@ describe('GET', () => {
     expect((await get('/count')).value.total).toBe(4);
     expect(await get('/count?state=queued')).toMatchObject({
       status: 400,
-      value: { message: 'there is no parameter "state"; allowed here: endpoint' },
+      value: {
+        message: 'there is no parameter "state"; allowed here: endpoint, acceptedFrom, acceptedBefore, from',
+      },
     });
+  });
+
+  it('counts those of an age, and what is older than where a count ended', async () => {
+    const records = [0, 1, 2, 3].map((ms) => newRecord({ acceptedAt: NOW + ms }));
+    const { get } = await setUp(...records);
+    expect((await get(`/count?acceptedFrom=${NOW + 1}`)).value.total).toBe(3);
+    expect((await get(`/count?acceptedFrom=${NOW + 1}&acceptedBefore=${NOW + 2}`)).value.total).toBe(1);
+    const from = `${NOW + 1}`.padStart(16, '0');
+    expect((await get(`/count?from=${from}.~`)).value).toMatchObject({ counts: { queued: 2 }, total: 2 });
   });
 
   it('describes one, with the function whose log its crashes are in', async () => {

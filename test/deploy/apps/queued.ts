@@ -3,9 +3,10 @@
  * through the proxies of the test.
  */
 import { App, Aspects, CfnOutput, Duration, RemovalPolicy, SecretValue, Stack } from 'aws-cdk-lib';
+import { AccountRootPrincipal, Role } from 'aws-cdk-lib/aws-iam';
 import { type CfnSecret, Secret } from 'aws-cdk-lib/aws-secretsmanager';
 import { CfnQueuePolicy } from 'aws-cdk-lib/aws-sqs';
-import { NexusFunction, NexusGateway } from '../../../cdk/index.ts';
+import { NexusCaller, NexusFunction, NexusGateway } from '../../../cdk/index.ts';
 import { ENV } from '../../../src/aws/contract.ts';
 
 const { AWS_PROXY_URL, COMPLETIONS_PROXY_URL } = process.env;
@@ -18,7 +19,12 @@ const removalPolicy = RemovalPolicy.DESTROY;
 const passwords = new Secret(stack, 'Passwords', {
   secretStringValue: SecretValue.unsafePlainText(JSON.stringify({ warehouse: 'password', outage: 'password' })),
 });
+// Who may manage; whom a policy lets ask, and who is no administrator; and a caller of one endpoint.
+const [operator, visitor, buyer] = ['Operator', 'Visitor', 'Buyer'].map(
+  (id) => new Role(stack, id, { assumedBy: new AccountRootPrincipal() }),
+) as [Role, Role, Role];
 const gateway = new NexusGateway(stack, 'Nexus', {
+  administrators: [NexusCaller.role(operator)],
   // On the emulator `Ref` of a secret is its name, where AWS gives the ARN that policies need; this is the ARN on both.
   basicAuthSecret: Secret.fromSecretCompleteArn(
     stack,
@@ -39,7 +45,16 @@ Aspects.of(stack).add({
   },
 });
 
-const outputs: Record<string, string> = { ApiId: gateway.apiId };
+gateway.grantManage(operator);
+gateway.grantManage(visitor);
+gateway.grantInvoke(buyer, 'warehouse');
+
+const outputs: Record<string, string> = {
+  ApiId: gateway.apiId,
+  Operator: operator.roleArn,
+  Visitor: visitor.roleArn,
+  Buyer: buyer.roleArn,
+};
 
 for (const [name, id] of [
   ['warehouse', 'Warehouse'],
