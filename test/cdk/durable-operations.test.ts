@@ -212,6 +212,8 @@ describe('the roles', () => {
       'dynamodb:GetItem',
       'dynamodb:PutItem',
       'dynamodb:Query',
+      // Of circuits, and of operations.
+      'dynamodb:UpdateItem',
       'dynamodb:UpdateItem',
       ...log,
       'sqs:SendMessage',
