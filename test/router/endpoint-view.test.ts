@@ -1,10 +1,12 @@
 import fc from 'fast-check';
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
+import type { StoredCircuit } from '../../src/router/circuit.ts';
 import { createEndpointView } from '../../src/router/endpoint-view.ts';
 import type { Endpoint } from '../../src/router/ports.ts';
 
 /** From when on an endpoint is read again beside a request, and from when on before it is used. */
 const SOFT_AGE_MS = 5_000;
+const UNSETTLED_SOFT_AGE_MS = 2_000;
 const HARD_AGE_MS = 10_000;
 
 /** How long a request waits for a read, how long an answer does, and how long a read that failed is not repeated. */
@@ -108,6 +110,35 @@ it('after five seconds serves what it has at once, and reads it again beside the
   expect(await versionNow()).toBe(1);
   await vi.advanceTimersByTimeAsync(100);
   expect(await versionNow()).toBe(2);
+  expect(reads()).toEqual([0, SOFT_AGE_MS]);
+});
+
+it.each<[string, StoredCircuit, number]>([
+  ['is at rest', { status: 'closed', version: 1, streak: 0 }, SOFT_AGE_MS],
+  ['has a streak', { status: 'closed', version: 1, streak: 1, since: 0 }, UNSETTLED_SOFT_AGE_MS],
+  ['is open', { status: 'open', version: 1, streak: 5, openedAt: 0, nextProbeAt: 1 }, UNSETTLED_SOFT_AGE_MS],
+])('reads an endpoint whose circuit %s again after so long', async (_what, circuit, softAgeMs) => {
+  const { versionNow, registry, reads } = setUp();
+  registry.stored.set('shop', { ...registry.stored.get('shop')!, circuit });
+  await versionNow();
+  await vi.advanceTimersByTimeAsync(softAgeMs - 1);
+  await versionNow();
+  expect(reads()).toEqual([0]);
+  await vi.advanceTimersByTimeAsync(1);
+  await versionNow();
+  expect(reads()).toEqual([0, softAgeMs]);
+});
+
+it('says without a read what it read last', async () => {
+  const { versionNow, view, registry, reads } = setUp();
+  expect(view.latest('shop')).toBeUndefined();
+  await versionNow();
+  registry.put('shop');
+  expect(view.latest('shop')).toMatchObject({ version: 1 });
+  await vi.advanceTimersByTimeAsync(SOFT_AGE_MS);
+  await versionNow();
+  await versionNow();
+  expect(view.latest('shop')).toMatchObject({ version: 2 });
   expect(reads()).toEqual([0, SOFT_AGE_MS]);
 });
 
