@@ -3,7 +3,7 @@ import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { SQSClient } from '@aws-sdk/client-sqs';
 import type { LambdaContext } from '../handler/invocation.ts';
 import { consoleLoggerOptions, createConsoleLogger } from '../handler/logger.ts';
-import { isSqsEvent, type SqsBatchResponse } from '../handler/queue-side.ts';
+import { isSqsEvent, type SqsBatchResponse, type SqsEvent } from '../handler/queue-side.ts';
 import { createCompletionPoster, type PostCompletion } from '../operations/completion-poster.ts';
 import { createEndpointView } from '../router/endpoint-view.ts';
 import { createOperationInvoker } from '../router/operation-invoker.ts';
@@ -20,6 +20,8 @@ import { readSecretText } from './temporal-secret.ts';
 
 /** Delivers completions from their queue; on any other event, such as a schedule's, looks after what is due. */
 export type OperationsHandler = (event: unknown, context: LambdaContext) => Promise<SqsBatchResponse | { due: number }>;
+
+type Message = SqsEvent['Records'][number];
 
 /** Operations that one reading of the index of due ones brings. */
 const PAGE = 100;
@@ -49,9 +51,11 @@ export function operationsHandlerOfEnvironment(): OperationsHandler {
     cancelInner,
   });
 
-  async function complete(body: string): Promise<void> {
+  async function complete({ body, attributes }: Message): Promise<void> {
     const message = parseCompletionMessage(body);
-    const record = message.record ?? (await store.get(message.token));
+    // One that came before may have been delivered, and the function ended before it could say so: what it carries is old.
+    const isFirst = attributes?.ApproximateReceiveCount === '1';
+    const record = (isFirst ? message.record : undefined) ?? (await store.get(message.token));
     if (record === undefined)
       return logger.warn('a completion is of no operation', { token: message.token }) as undefined;
     const endpoint = await endpoints.get(record.endpoint);
@@ -64,7 +68,7 @@ export function operationsHandlerOfEnvironment(): OperationsHandler {
     try {
       if (isSqsEvent(event)) {
         const processor = new BatchProcessor(EventType.SQS);
-        const take = async ({ body }: { readonly body: string }) => complete(body);
+        const take = async (message: Message) => complete(message);
         return await processPartialResponse(event as never, take as never, processor, {
           processInParallel: false,
           throwOnFullBatchFailure: false,
