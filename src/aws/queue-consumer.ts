@@ -11,12 +11,10 @@ import { attemptResultOf } from '../operations/attempt-result.ts';
 import type { Operations } from '../operations/operations.ts';
 import type { OperationRecord } from '../operations/record.ts';
 import { toHttpResponse } from '../router/lambda-result.ts';
+import { attemptTimeMs, usableMs } from './attempt-time.ts';
 import { createAwsOperations } from './aws-operations.ts';
 import { CLIENT_OPTIONS, SQS_CLIENT_OPTIONS } from './client-options.ts';
 import { parseWakeUp } from './queue-messages.ts';
-
-/** What of the function's time is kept for writing how an attempt ended. */
-const RESERVE_MS = 2_000;
 
 export interface Consumer {
   readonly context: LambdaContext;
@@ -46,9 +44,10 @@ async function wake(body: string, consumer: Consumer): Promise<void> {
   await operations.wake(message, {
     claim: { leaseUntil, invocation, ...(logStream !== undefined && { logStream }) },
     async run(record, canceled) {
-      const timeoutMs = timeLeft(record, context);
+      const now = Date.now();
+      const timeoutMs = attemptTimeMs(record, { now, remainingMs: context.getRemainingTimeInMillis() });
       try {
-        const result = await consumer.handle(attemptInvocation(record, { now: Date.now(), timeoutMs }), {
+        const result = await consumer.handle(attemptInvocation(record, { now, timeoutMs }), {
           ...bound(context),
           canceled,
         });
@@ -62,15 +61,9 @@ async function wake(body: string, consumer: Consumer): Promise<void> {
   });
 }
 
-/** The function's time, or the operation's own where that is shorter; the gateway's has no part in it. */
-function timeLeft({ expiresAt }: OperationRecord, context: LambdaContext): number {
-  const ownMs = expiresAt === undefined ? Number.POSITIVE_INFINITY : expiresAt - Date.now();
-  return Math.max(0, Math.min(ownMs, context.getRemainingTimeInMillis() - RESERVE_MS));
-}
-
 function operationsOf(tableName: string, { context, handle }: Consumer): Operations {
   const cancelInner = async (record: OperationRecord, innerToken: string) => {
-    const invocation = cancelInvocation(record, innerToken, context.getRemainingTimeInMillis() - RESERVE_MS);
+    const invocation = cancelInvocation(record, innerToken, usableMs(context.getRemainingTimeInMillis()));
     try {
       parseCancelResponse(toHttpResponse(await handle(invocation, bound(context))));
     } catch (error) {
