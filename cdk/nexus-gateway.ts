@@ -215,7 +215,13 @@ export class NexusGateway extends Construct implements INexusGateway {
       this.router.addToRolePolicy(
         new PolicyStatement({
           sid: 'ManageEndpoints',
-          actions: ['dynamodb:Scan', 'dynamodb:PutItem', 'dynamodb:UpdateItem', 'dynamodb:DeleteItem'],
+          actions: [
+            'dynamodb:Scan',
+            'dynamodb:PutItem',
+            'dynamodb:UpdateItem',
+            'dynamodb:DeleteItem',
+            'dynamodb:ConditionCheckItem',
+          ],
           resources: [this.tableArn],
         }),
       );

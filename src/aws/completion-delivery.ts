@@ -1,4 +1,5 @@
 import type { Logger } from '../handler/logger.ts';
+import type { SqsEvent } from '../handler/queue-side.ts';
 import type { createCompletionAlarms } from '../operations/completion-alarms.ts';
 import {
   type CompletionPosterDeps,
@@ -22,12 +23,15 @@ export interface CompletionDeliveryDeps {
   readonly logger: Logger;
 }
 
+/** A message as the function gets it. */
+export type CompletionRecord = Pick<SqsEvent['Records'][number], 'body' | 'attributes'>;
+
 /**
- * Makes what takes the body of a message of the completion queue, and makes one attempt to deliver its completion. Whatever
+ * Makes what takes a message of the completion queue, and makes one attempt to deliver its completion. Whatever
  * is in the way of that is written into the record, so that the next attempt has a backoff and a reason that people see;
  * it rejects, and the message comes again, only where the record can be neither read nor written.
  */
-export function createCompletionDelivery(deps: CompletionDeliveryDeps): (body: string) => Promise<void> {
+export function createCompletionDelivery(deps: CompletionDeliveryDeps): (message: CompletionRecord) => Promise<void> {
   const { operations, store, endpoints, poster, alarm, logger } = deps;
   /** One for each version of an endpoint: its rules are parsed once. */
   const posters = new WeakMap<Endpoint, PostCompletion>();
@@ -58,9 +62,11 @@ export function createCompletionDelivery(deps: CompletionDeliveryDeps): (body: s
     };
   }
 
-  return async (body) => {
+  return async ({ body, attributes }) => {
     const { token, record: carried } = parseCompletionMessage(body);
-    const record = carried ?? (await store.get(token));
+    // One that came before may have been delivered, and the function ended before it could say so: what it carries is old.
+    const isFirst = attributes?.ApproximateReceiveCount === '1';
+    const record = (isFirst ? carried : undefined) ?? (await store.get(token));
     if (record === undefined) {
       logger.warn('a completion is of no operation', { token });
       return;

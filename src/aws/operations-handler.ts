@@ -11,7 +11,7 @@ import { createEndpointView, type EndpointView } from '../router/endpoint-view.t
 import { createOperationInvoker } from '../router/operation-invoker.ts';
 import { createAwsOperations } from './aws-operations.ts';
 import { CLIENT_OPTIONS, SQS_CLIENT_OPTIONS } from './client-options.ts';
-import { createCompletionDelivery } from './completion-delivery.ts';
+import { type CompletionRecord, createCompletionDelivery } from './completion-delivery.ts';
 import { ENV } from './contract.ts';
 import { createDynamoEndpointRegistry } from './dynamodb-endpoint-registry.ts';
 import { requiredVariable } from './environment.ts';
@@ -61,8 +61,8 @@ export function operationsHandlerOfEnvironment(): OperationsHandler {
 export interface OperationsHandlerDeps {
   readonly operations: Pick<Operations, 'reconcile'>;
   readonly endpoints: Pick<EndpointView, 'settle'>;
-  /** Takes the body of a message of the completion queue. Rejects where it has to come again. */
-  readonly complete: (body: string) => Promise<void>;
+  /** Takes a message of the completion queue. Rejects where it has to come again. */
+  readonly complete: (message: CompletionRecord) => Promise<void>;
 }
 
 /** Makes the handler. */
@@ -71,7 +71,7 @@ export function createOperationsHandler({ operations, endpoints, complete }: Ope
     try {
       if (isSqsEvent(event)) {
         const processor = new BatchProcessor(EventType.SQS);
-        const take = async ({ body }: { readonly body: string }) => complete(body);
+        const take = async (message: CompletionRecord) => complete(message);
         return await processPartialResponse(event as never, take as never, processor, {
           processInParallel: false,
           throwOnFullBatchFailure: false,

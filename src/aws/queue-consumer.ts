@@ -10,13 +10,19 @@ import { attemptInvocation, cancelInvocation } from '../operations/accept-start.
 import { attemptResultOf } from '../operations/attempt-result.ts';
 import type { Operations } from '../operations/operations.ts';
 import type { OperationRecord } from '../operations/record.ts';
+import type { AttemptResult } from '../operations/transitions.ts';
+import { createEndpointView } from '../router/endpoint-view.ts';
+import type { Gate } from '../router/gate.ts';
+import { createIntake } from '../router/intake.ts';
 import { toHttpResponse } from '../router/lambda-result.ts';
+import type { Endpoint } from '../router/ports.ts';
+import { attemptTimeMs, usableMs } from './attempt-time.ts';
+import { awsFlowGates } from './aws-flow-gates.ts';
 import { type AwsOperationsDeps, createAwsOperations } from './aws-operations.ts';
 import { CLIENT_OPTIONS, SQS_CLIENT_OPTIONS } from './client-options.ts';
+import { createDynamoEndpointRegistry } from './dynamodb-endpoint-registry.ts';
+import { createFlowMetrics } from './flow-metrics.ts';
 import { parseWakeUp } from './queue-messages.ts';
-
-/** What of the function's time is kept for writing how an attempt ended. */
-const RESERVE_MS = 2_000;
 
 export interface Consumer {
   readonly context: LambdaContext;
@@ -40,42 +46,92 @@ export async function consumeBatch(
 ): Promise<SqsBatchResponse> {
   const processor = new BatchProcessor(EventType.SQS);
   const take = async ({ body }: { readonly body: string }) => wake(body, consumer, clients);
-  return processPartialResponse(event as never, take as never, processor, {
-    processInParallel: false,
-    // A batch of one that fails is no error of the function: the message comes again.
-    throwOnFullBatchFailure: false,
-  });
+  try {
+    return await processPartialResponse(event as never, take as never, processor, {
+      processInParallel: false,
+      // A batch of one that fails is no error of the function: the message comes again.
+      throwOnFullBatchFailure: false,
+    });
+  } finally {
+    await Promise.all([...flows.values()].map((flow) => flow.settle()));
+  }
 }
 
 async function wake(body: string, consumer: Consumer, clients: ConsumerClients): Promise<void> {
   const { table, from, ...message } = parseWakeUp(body);
   const { context } = consumer;
   const operations = operationsOf({ tableName: table, endpointsTable: from.table }, consumer, clients);
-  const leaseUntil = Date.now() + context.getRemainingTimeInMillis();
+  const { gate, endpointOf } = flowOf(from.table, clients);
+  const intake = createIntake({ gate, endpointOf, operations, clock: Date, random: Math.random });
+  const leaseMs = context.getRemainingTimeInMillis();
+  const leaseUntil = Date.now() + leaseMs;
   const { awsRequestId: invocation, logStreamName: logStream } = context;
-  await operations.wake(message, {
-    claim: { leaseUntil, invocation, ...(logStream !== undefined && { logStream }) },
-    async run(record, canceled) {
-      const timeoutMs = timeLeft(record, context);
-      try {
-        const result = await consumer.handle(attemptInvocation(record, { now: Date.now(), timeoutMs }), {
-          ...bound(context),
-          canceled,
-        });
-        return attemptResultOf(toHttpResponse(result), Date.now());
-      } catch (error) {
-        // A middleware of the user that throws after the answer.
-        const message = error instanceof Error ? error.message : String(error);
-        return { kind: 'failed', retryable: true, message, failure: { message } };
-      }
-    },
-  });
+  const { endpoint, principal } = from;
+  await intake.take({ ...message, endpoint, principal, leaseMs }, (ended) =>
+    operations.wake(message, {
+      claim: { leaseUntil, invocation, ...(logStream !== undefined && { logStream }) },
+      async run(record, canceled) {
+        const result = await attempt(record, canceled);
+        ended(result);
+        return result;
+      },
+    }),
+  );
+
+  async function attempt(record: OperationRecord, canceled: AbortSignal): Promise<AttemptResult> {
+    const now = Date.now();
+    const timeoutMs = attemptTimeMs(record, { now, remainingMs: context.getRemainingTimeInMillis() });
+    try {
+      const result = await consumer.handle(attemptInvocation(record, { now, timeoutMs }), {
+        ...bound(context),
+        canceled,
+      });
+      return attemptResultOf(toHttpResponse(result), Date.now());
+    } catch (error) {
+      // A middleware of the user that throws after the answer.
+      const message = error instanceof Error ? error.message : String(error);
+      return { kind: 'failed', retryable: true, message, failure: { message } };
+    }
+  }
 }
 
-/** The function's time, or the operation's own where that is shorter; the gateway's has no part in it. */
-function timeLeft({ expiresAt }: OperationRecord, context: LambdaContext): number {
-  const ownMs = expiresAt === undefined ? Number.POSITIVE_INFINITY : expiresAt - Date.now();
-  return Math.max(0, Math.min(ownMs, context.getRemainingTimeInMillis() - RESERVE_MS));
+/** What lets attempts of a gateway's endpoints begin, one for each of its tables: this environment's view of all of them. */
+interface QueueFlow {
+  readonly gate: Gate;
+  readonly endpointOf: (name: string) => Promise<Endpoint | undefined>;
+  /** To be called before the environment may be frozen. */
+  settle(): Promise<void>;
+}
+
+const flows = new Map<string, QueueFlow>();
+
+function flowOf(tableName: string, { dynamo }: ConsumerClients): QueueFlow {
+  const known = flows.get(tableName);
+  if (known !== undefined) return known;
+  const endpoints = createEndpointView({
+    registry: createDynamoEndpointRegistry({ client: dynamo, tableName, clock: Date }),
+    clock: Date,
+    onStale: (endpoint, error) =>
+      logger.warn('the registry could not be read; its last view serves', { endpoint, error }),
+  });
+  const metrics = createFlowMetrics({ gateway: tableName, logger, clock: Date });
+  const flow: QueueFlow = {
+    gate: awsFlowGates({ dynamo, tableName, endpoints, logger, emit: metrics.emit }).queued,
+    async endpointOf(name) {
+      try {
+        return await endpoints.get(name);
+      } catch (error) {
+        // It was accepted: what cannot be asked must not keep it.
+        logger.warn('an attempt begins without asking for its circuit and limits', { endpoint: name, error });
+        return undefined;
+      }
+    },
+    async settle() {
+      await Promise.all([endpoints.settle(), metrics.settle()]);
+    },
+  };
+  flows.set(tableName, flow);
+  return flow;
 }
 
 function operationsOf(
@@ -84,7 +140,7 @@ function operationsOf(
   clients: ConsumerClients,
 ): Operations {
   const cancelInner = async (record: OperationRecord, innerToken: string) => {
-    const invocation = cancelInvocation(record, innerToken, context.getRemainingTimeInMillis() - RESERVE_MS);
+    const invocation = cancelInvocation(record, innerToken, usableMs(context.getRemainingTimeInMillis()));
     try {
       parseCancelResponse(toHttpResponse(await handle(invocation, bound(context))));
     } catch (error) {

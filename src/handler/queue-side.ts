@@ -2,7 +2,13 @@ import type { LambdaContext, LambdaHttpResult, NexusInvocation } from './invocat
 
 /** A batch of messages of an SQS queue: the members that are used. */
 export interface SqsEvent {
-  readonly Records: readonly { readonly messageId: string; readonly body: string; readonly eventSource: 'aws:sqs' }[];
+  readonly Records: readonly {
+    readonly messageId: string;
+    readonly body: string;
+    readonly eventSource: 'aws:sqs';
+    /** How often it came, this time included: a number as text. */
+    readonly attributes?: { readonly ApproximateReceiveCount?: string };
+  }[];
 }
 
 /** Names the messages that have to come again (`ReportBatchItemFailures`). */

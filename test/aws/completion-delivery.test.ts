@@ -37,7 +37,7 @@ async function setUp(answer: RequestListener = (_, response) => response.end()) 
   const { lines, logger } = recordingLogger();
   const operations = createOperations(deps);
   const world = { endpoint: async (): Promise<Endpoint | undefined> => SHOP, secret: 'Bearer one', reads: 0 };
-  const deliver = createCompletionDelivery({
+  const take = createCompletionDelivery({
     ...{ operations, store: deps.store, logger },
     endpoints: { get: () => world.endpoint() },
     poster: {
@@ -53,7 +53,8 @@ async function setUp(answer: RequestListener = (_, response) => response.end()) 
     alarm: createCompletionAlarms({ logger, clock }),
   });
   return {
-    ...{ world, callback, clock, sent, lines, deliver, operations },
+    ...{ world, callback, clock, sent, lines, operations },
+    deliver: (body: string) => take({ body, attributes: { ApproximateReceiveCount: '1' } }),
     handWork: createHandWork(deps),
     /** An operation that has ended, as it is stored. */
     async ended(): Promise<OperationRecord> {

@@ -195,7 +195,13 @@ describe('the administrators of a gateway', () => {
       'iam:arn:aws:iam::123456789012:role/Ada iam:arn:aws:iam::123456789012:role/Bob',
     );
     expect(statementsOf(template).get('ManageEndpoints')).toMatchObject({
-      Action: ['dynamodb:Scan', 'dynamodb:PutItem', 'dynamodb:UpdateItem', 'dynamodb:DeleteItem'],
+      Action: [
+        'dynamodb:Scan',
+        'dynamodb:PutItem',
+        'dynamodb:UpdateItem',
+        'dynamodb:DeleteItem',
+        'dynamodb:ConditionCheckItem',
+      ],
     });
     template.hasResourceProperties('AWS::IAM::Policy', {
       PolicyDocument: {

@@ -8,6 +8,7 @@ const MAIN = fileURLToPath(new URL('../../src/cli/main.ts', import.meta.url));
 
 /** The command line as a process of its own. */
 export interface CommandLine {
+  readonly pid: number;
   /** The next line of stdout or stderr that matches, after those that were asked for before; fails when the process ends first. */
   line(pattern: RegExp): Promise<string>;
   /** Everything it has written until now. */
@@ -49,6 +50,7 @@ export function runCommandLine(cwd: string, args: readonly string[], env: Record
   });
 
   return {
+    pid: child.pid!,
     line: (pattern) =>
       new Promise((resolve, reject) => {
         const look = () => {

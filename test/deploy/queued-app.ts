@@ -1,6 +1,12 @@
 import { join } from 'node:path';
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
-import { InvokeCommand, LambdaClient } from '@aws-sdk/client-lambda';
+import {
+  InvokeCommand,
+  LambdaClient,
+  ListEventSourceMappingsCommand,
+  UpdateEventSourceMappingCommand,
+  type UpdateEventSourceMappingCommandInput,
+} from '@aws-sdk/client-lambda';
 import {
   GetQueueAttributesCommand,
   type QueueAttributeName,
@@ -8,6 +14,7 @@ import {
   SQSClient,
 } from '@aws-sdk/client-sqs';
 import { createDynamoOperationStore } from '../../src/aws/dynamodb-operation-store.ts';
+import type { OperationStore } from '../../src/operations/ports.ts';
 import type { OperationRecord } from '../../src/operations/record.ts';
 import { cdkBootstrap, cdkDeploy } from '../toolchain/cdk.ts';
 import { type Ministack, startMinistack } from '../toolchain/ministack.ts';
@@ -48,12 +55,20 @@ export interface QueuedApp {
   readonly completions: AwsProxy;
   /** Target URL of an endpoint for a Temporal server. */
   targetUrl(endpoint: string): string;
+  readonly store: OperationStore;
   /** Of an operation, by its token. */
   record(token: string): Promise<OperationRecord | undefined>;
   /** How many messages a queue has, whether somebody may take them or somebody has. */
   messages(queueUrl: string): Promise<number>;
+  /** How many of them somebody has taken, and not deleted. */
+  inFlight(queueUrl: string): Promise<number>;
   /** What SQS waits before a message that was taken, and not deleted, comes again. */
   setVisibilityTimeout(queueUrl: string, seconds: number): Promise<void>;
+  /** Changes how messages of a queue are delivered to its function. */
+  setDelivery(
+    queueUrl: string,
+    settings: Pick<UpdateEventSourceMappingCommandInput, 'Enabled' | 'BatchSize'>,
+  ): Promise<void>;
   /** What the schedule does every minute. */
   reconcile(): Promise<{ due: number }>;
   stop(): Promise<void>;
@@ -103,14 +118,26 @@ export async function deployQueuedApp(): Promise<QueuedApp> {
       completions,
       targetUrl: (endpoint) =>
         `${api.url.replace('://', `://${endpoint}:password@`)}/basic/nexus/endpoints/${endpoint}/services`,
+      store,
       record: (token) => store.get(token),
       async messages(QueueUrl) {
         const { Attributes = {} } = await sqs.send(new GetQueueAttributesCommand({ QueueUrl, AttributeNames: COUNTS }));
         return Object.values(Attributes).reduce((sum, count) => sum + Number(count), 0);
       },
+      async inFlight(QueueUrl) {
+        const AttributeNames: QueueAttributeName[] = ['ApproximateNumberOfMessagesNotVisible'];
+        const { Attributes } = await sqs.send(new GetQueueAttributesCommand({ QueueUrl, AttributeNames }));
+        return Number(Attributes?.ApproximateNumberOfMessagesNotVisible);
+      },
       async setVisibilityTimeout(QueueUrl, seconds) {
         const Attributes = { VisibilityTimeout: String(seconds) };
         await sqs.send(new SetQueueAttributesCommand({ QueueUrl, Attributes }));
+      },
+      async setDelivery(queueUrl, settings) {
+        const { EventSourceMappings = [] } = await lambda.send(new ListEventSourceMappingsCommand());
+        const name = queueUrl.split('/').at(-1);
+        const { UUID } = EventSourceMappings.find(({ EventSourceArn }) => EventSourceArn?.endsWith(`:${name}`)) ?? {};
+        await lambda.send(new UpdateEventSourceMappingCommand({ UUID, ...settings }));
       },
       async reconcile() {
         const FunctionName = outputs.OperationsFunction;

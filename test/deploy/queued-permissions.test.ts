@@ -195,7 +195,13 @@ const ROWS: Readonly<Record<string, readonly Row[]>> = {
       'what an administrator asks for',
       { act: () => manage('/count'), works: 200, fails: 503 },
     ],
-    ...['dynamodb:Scan', 'dynamodb:PutItem', 'dynamodb:UpdateItem', 'dynamodb:DeleteItem'].map(
+    ...[
+      'dynamodb:Scan',
+      'dynamodb:PutItem',
+      'dynamodb:UpdateItem',
+      'dynamodb:DeleteItem',
+      'dynamodb:ConditionCheckItem',
+    ].map(
       (action): Row => [action, 'table/NexusEndpoints', 'managing endpoints', 'operations are managed without them'],
     ),
   ],

@@ -14,10 +14,16 @@ export interface TemporalCallers {
   createEndpoint(name: string, url: string): Promise<void>;
   /** Starts a workflow that calls an operation. */
   call(target: CallTarget, input?: unknown): Promise<WorkflowHandle>;
+  /** Starts a workflow that calls an operation with each of these inputs, so many at a time. */
+  callAll(target: CallTarget, inputs: readonly unknown[], atATime: number): Promise<WorkflowHandle>;
   /** Starts a workflow that calls an operation, and cancels it once it has started. */
   callAndCancel(target: CallTarget, input?: unknown): Promise<WorkflowHandle<typeof cancelOperation>>;
   /** Names of the types of the events in a workflow's history that are about operations. */
   operationEvents(handle: WorkflowHandle): Promise<string[]>;
+  /** Tokens of the operations of a workflow that have started, in the order in which it called them. */
+  startedTokens(handle: WorkflowHandle): Promise<string[]>;
+  /** Ids of the events that scheduled the operations of a workflow, for each that completed. */
+  completedOperations(handle: WorkflowHandle): Promise<string[]>;
   stop(): Promise<void>;
 }
 
@@ -26,7 +32,8 @@ export async function startTemporalCallers(): Promise<TemporalCallers> {
   Runtime.install({ logger });
   const workflowsPath = fileURLToPath(new URL('../e2e/workflows/callers.ts', import.meta.url));
   const [server, workflowBundle] = await Promise.all([
-    startTemporal({ version: 'new' }),
+    // What one workflow may have pending, 30 by default.
+    startTemporal({ version: 'new', settings: { 'component.nexusoperations.limit.operation.concurrency': 500 } }),
     bundleWorkflowCode({ workflowsPath, logger }),
   ]);
   const nativeConnection = await NativeConnection.connect({ address: server.address });
@@ -43,6 +50,7 @@ export async function startTemporalCallers(): Promise<TemporalCallers> {
       await connection.operatorService.createNexusEndpoint({ spec: { name, target: { external: { url } } } });
     },
     call: (target, input) => start('callOperation', [target, input]),
+    callAll: (target, inputs, atATime) => start('callInTurn', [target, inputs, atATime]),
     async callAndCancel(target, input) {
       const handle = await start('cancelOperation', [target, input, 'WAIT_CANCELLATION_COMPLETED']);
       return client.workflow.getHandle<typeof cancelOperation>(handle.workflowId);
@@ -51,6 +59,19 @@ export async function startTemporalCallers(): Promise<TemporalCallers> {
       const { events } = await handle.fetchHistory();
       return (events ?? []).flatMap((event) =>
         Object.keys(event).flatMap((name) => /^nexusOperation(\w+)EventAttributes$/.exec(name)?.[1] ?? []),
+      );
+    },
+    async startedTokens(handle) {
+      const { events } = await handle.fetchHistory();
+      return (events ?? [])
+        .flatMap(({ nexusOperationStartedEventAttributes: started }) => started ?? [])
+        .sort((one, other) => Number(one.scheduledEventId) - Number(other.scheduledEventId))
+        .map(({ operationToken }) => operationToken ?? '');
+    },
+    async completedOperations(handle) {
+      const { events } = await handle.fetchHistory();
+      return (events ?? []).flatMap(({ nexusOperationCompletedEventAttributes: completed }) =>
+        completed ? String(completed.scheduledEventId) : [],
       );
     },
     async stop() {

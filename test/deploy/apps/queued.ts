@@ -8,6 +8,7 @@ import { type CfnSecret, Secret } from 'aws-cdk-lib/aws-secretsmanager';
 import { CfnQueuePolicy } from 'aws-cdk-lib/aws-sqs';
 import { NexusCaller, NexusFunction, NexusGateway } from '../../../cdk/index.ts';
 import { ENV } from '../../../src/aws/contract.ts';
+import { NAME_PROCESS } from '../aws-proxy.ts';
 
 const { AWS_PROXY_URL, COMPLETIONS_PROXY_URL } = process.env;
 if (!AWS_PROXY_URL || !COMPLETIONS_PROXY_URL) {
@@ -56,23 +57,29 @@ const outputs: Record<string, string> = {
   Buyer: buyer.roleArn,
 };
 
-for (const [name, id] of [
-  ['warehouse', 'Warehouse'],
-  // For what takes the handler down, and its queue with it.
-  ['outage', 'Outage'],
+for (const [name, id, poisonAttempts] of [
+  ['warehouse', 'Warehouse', 2],
+  // For what takes the handler down, and its queue with it; it is killed more often than any sound one.
+  ['outage', 'Outage', 20],
 ] as const) {
   const handler = new NexusFunction(stack, id, {
     entry: 'test/deploy/functions/warehouse.ts',
     timeout: Duration.seconds(10),
     bundling: { esbuildArgs: { '--conditions': 'nexus-lambda-source,module' } },
-    environment: { AWS_ENDPOINT_URL_DYNAMODB: AWS_PROXY_URL, AWS_ENDPOINT_URL_SQS: AWS_PROXY_URL },
+    environment: {
+      AWS_ENDPOINT_URL_DYNAMODB: AWS_PROXY_URL,
+      AWS_ENDPOINT_URL_SQS: AWS_PROXY_URL,
+      NODE_OPTIONS: `--enable-source-maps ${NAME_PROCESS}`,
+    },
   });
   const endpoint = gateway.addEndpoint(name, {
     taskQueue: name,
     handler,
-    queuedOperations: ['store', 'fail', 'stumble', 'crash', 'wait'].map((operation) => `warehouse/${operation}`),
+    queuedOperations: ['store', 'fail', 'stumble', 'crash', 'wait', 'count'].map(
+      (operation) => `warehouse/${operation}`,
+    ),
     retryInitialDelay: Duration.seconds(1),
-    poisonAttempts: 2,
+    poisonAttempts,
     removalPolicy,
   });
   outputs[`${id}Function`] = handler.functionName;
@@ -86,6 +93,7 @@ for (const each of [gateway.router, durable.function]) {
   each.addEnvironment(ENV.loopbackCallbacks, 'emulator');
   each.addEnvironment('AWS_ENDPOINT_URL_SQS', AWS_PROXY_URL);
   each.addEnvironment('AWS_ENDPOINT_URL_LAMBDA', AWS_PROXY_URL);
+  each.addEnvironment('NODE_OPTIONS', NAME_PROCESS);
 }
 gateway.router.addEnvironment('AWS_ENDPOINT_URL_DYNAMODB', AWS_PROXY_URL);
 durable.function.addEnvironment('AWS_ENDPOINT_URL_DYNAMODB', COMPLETIONS_PROXY_URL);

@@ -1,6 +1,7 @@
-import { appendFileSync, statSync } from 'node:fs';
+import { appendFileSync, readFileSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout } from 'node:timers/promises';
 import { createServiceHandler } from 'nexus-lambda';
 import { queuedDelivery } from 'nexus-lambda/aws';
 import { HandlerError, OperationError, operation, service, serviceHandler } from 'nexus-rpc';
@@ -9,6 +10,14 @@ import { HandlerError, OperationError, operation, service, serviceHandler } from
 interface Times {
   readonly key: string;
   readonly times: number;
+}
+
+/** An operation whose runs are written down in a file. */
+interface Counted {
+  readonly file: string;
+  readonly id: string;
+  /** How many of its runs kill their process. */
+  readonly kills: number;
 }
 
 /** What the suite on queued delivery calls. */
@@ -20,6 +29,8 @@ const warehouse = service('warehouse', {
   stumble: operation<Times, string>(),
   /** Ends its process so often before it succeeds. */
   crash: operation<Times, string>(),
+  /** Returns in which of its runs it got to its end. */
+  count: operation<Counted, { readonly id: string; readonly run: number }>(),
   /** Goes on until it is told not to, and says why it was. */
   wait: operation<void, void>(),
 });
@@ -49,6 +60,16 @@ export const handler = createServiceHandler({
         const count = countOf(key);
         if (count <= times) process.exit(1);
         return `after ${count}`;
+      },
+      async count(_ctx, { file, id, kills }) {
+        appendFileSync(file, `${id} start\n`);
+        const run = readFileSync(file, 'utf8')
+          .split('\n')
+          .filter((line) => line === `${id} start`).length;
+        await setTimeout(20);
+        if (run <= kills) process.kill(process.pid, 'SIGKILL');
+        appendFileSync(file, `${id} end\n`);
+        return { id, run };
       },
       async wait({ abortSignal }) {
         await new Promise((resolve) => abortSignal.addEventListener('abort', resolve));

@@ -38,6 +38,19 @@ export async function callOperations(target: CallTarget, inputs: readonly unknow
   return Promise.all(inputs.map((input) => callOperation(target, input)));
 }
 
+/** Calls an operation with each of these inputs, so many at a time until all have started, and returns their results. */
+export async function callInTurn(target: CallTarget, inputs: readonly unknown[], atATime: number): Promise<unknown[]> {
+  const client = clientOf(target);
+  const start = (input: unknown) =>
+    client.startOperation(target.operation, input, { scheduleToCloseTimeout: '15 minutes' });
+  const started: Awaited<ReturnType<typeof start>>[] = [];
+  while (started.length < inputs.length) {
+    const next = inputs.slice(started.length, started.length + atATime);
+    started.push(...(await Promise.all(next.map(start))));
+  }
+  return Promise.all(started.map((operation) => operation.result()));
+}
+
 /** Lets a caller end: while it runs, the server goes on delivering its cancellations. */
 export const leave = defineSignal('leave');
 
