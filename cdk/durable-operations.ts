@@ -16,6 +16,7 @@ import { Queue, QueueEncryption } from 'aws-cdk-lib/aws-sqs';
 import { Construct } from 'constructs';
 import { ENV, OPERATIONS } from '../src/aws/contract.ts';
 import type { AllowedCallback } from '../src/operations/callback-rules.ts';
+import { grantFlowControl } from './flow-control.ts';
 import { functionCode } from './function-assets.ts';
 import { createLogGroup, createLoggingRole, DEFAULT_LOG_RETENTION, type NetworkProps } from './function-role.ts';
 import type { Monitoring } from './monitoring.ts';
@@ -50,6 +51,7 @@ export class DurableOperations extends Construct {
   /** What accepts operations. */
   readonly router: LambdaFunction;
   private readonly monitoring: Monitoring;
+  private readonly endpointsTable: TableV2;
   private readonly served = new Set<TaskQueue>();
 
   constructor(scope: Construct, id: string, props: DurableOperationsProps) {
@@ -66,6 +68,7 @@ export class DurableOperations extends Construct {
       securityGroups,
     } = props;
     this.router = router;
+    this.endpointsTable = endpointsTable;
     this.monitoring = monitoring;
     this.table = new TableV2(this, 'Table', {
       partitionKey: attribute(OPERATIONS.partitionKey),
@@ -168,6 +171,8 @@ export class DurableOperations extends Construct {
     const { role } = handler;
     allow(role as IRole, ['dynamodb:GetItem', 'dynamodb:UpdateItem'], [this.table.tableArn]);
     allow(role as IRole, ['sqs:SendMessage'], [this.completionQueue.queueArn]);
+    allow(role as IRole, ['dynamodb:Query'], [this.endpointsTable.tableArn]);
+    grantFlowControl(role as IRole, this.endpointsTable.tableArn);
     // To cancel what an operation was handed over to.
     new CfnPermission(taskQueue, 'OperationsInvoke', {
       action: 'lambda:InvokeFunction',

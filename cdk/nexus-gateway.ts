@@ -28,10 +28,11 @@ import {
 import type { RetentionDays } from 'aws-cdk-lib/aws-logs';
 import type { ISecret } from 'aws-cdk-lib/aws-secretsmanager';
 import { Construct } from 'constructs';
-import { CIRCUIT_ATTRIBUTES, ENV, LIMIT_KEY_PREFIX, TABLE } from '../src/aws/contract.ts';
+import { ENV, TABLE } from '../src/aws/contract.ts';
 import { CollocatedEndpoint } from './collocated-endpoint.ts';
 import { Deduplication } from './deduplication.ts';
 import { DurableOperations } from './durable-operations.ts';
+import { grantFlowControl } from './flow-control.ts';
 import { type FunctionName, functionCode } from './function-assets.ts';
 import {
   createLogGroup,
@@ -189,28 +190,7 @@ export class NexusGateway extends Construct implements INexusGateway {
     this.router.addToRolePolicy(
       new PolicyStatement({ sid: 'ReadEndpoints', actions: ['dynamodb:Query'], resources: [this.tableArn] }),
     );
-    this.router.addToRolePolicy(
-      new PolicyStatement({
-        sid: 'CountLimits',
-        actions: ['dynamodb:UpdateItem'],
-        resources: [this.tableArn],
-        // Not the endpoints, which are in the same table.
-        conditions: { 'ForAllValues:StringLike': { 'dynamodb:LeadingKeys': [`${LIMIT_KEY_PREFIX}*`] } },
-      }),
-    );
-    this.router.addToRolePolicy(
-      new PolicyStatement({
-        sid: 'KeepCircuits',
-        actions: ['dynamodb:UpdateItem'],
-        resources: [this.tableArn],
-        // Nothing else of an endpoint: not which function serves it, nor who may call it.
-        conditions: {
-          'ForAllValues:StringEquals': {
-            'dynamodb:Attributes': [TABLE.partitionKey, TABLE.sortKey, ...Object.values(CIRCUIT_ATTRIBUTES)],
-          },
-        },
-      }),
-    );
+    grantFlowControl(this.routerRole, this.tableArn, { limits: 'CountLimits', circuits: 'KeepCircuits' });
     if (administrators.length > 0) {
       this.router.addToRolePolicy(
         new PolicyStatement({

@@ -161,6 +161,24 @@ const handlerRows = (target: string): Row[] => {
       'taking out what crashes',
       'only a message that comes when a lease is over makes the handler do that, and not the schedule',
     ],
+    [
+      'dynamodb:Query',
+      'table/NexusEndpoints',
+      'asking whether an attempt may begin',
+      'no attempt fails: without it they begin unasked, which the log alone says',
+    ],
+    [
+      'dynamodb:UpdateItem',
+      'table/NexusEndpoints',
+      'counting what is limited',
+      'without it attempts begin unlimited, which the log alone says',
+    ],
+    [
+      'dynamodb:UpdateItem',
+      'table/NexusEndpoints',
+      'writing circuits',
+      'no attempt fails: where a circuit cannot be written, each environment keeps its own',
+    ],
     ...['sqs:ReceiveMessage', 'sqs:DeleteMessage', 'sqs:GetQueueAttributes'].map(
       (action): Row => [action, queue, 'its mapping', BY_EMULATOR],
     ),
