@@ -20,6 +20,7 @@ import { createDynamoEndpointRegistry } from './dynamodb-endpoint-registry.ts';
 import { requiredVariable } from './environment.ts';
 import { createFlowMetrics, type FlowMetrics } from './flow-metrics.ts';
 import { createLambdaInvoker, lambdaInvokeFunction } from './lambda-invoker.ts';
+import { lazyDeduplication } from './lazy-deduplication.ts';
 import type { RouterDurableDeps } from './router-durable.ts';
 
 export interface RouterHandlerDeps {
@@ -88,7 +89,8 @@ export function routerHandlerOfEnvironment(): RouterHandler {
     logger,
   });
   const flow = createFlowMetrics({ gateway: tableName, logger, clock: Date });
-  const router = createRouter({ endpoints, invoker, clock: Date, ...(durable && { durable }) });
+  const deduplicate = lazyDeduplication({ dynamo: client, tableName: process.env[ENV.answersTable], logger });
+  const router = createRouter({ endpoints, invoker, clock: Date, deduplicate, ...(durable && { durable }) });
   return createRouterHandler({ router, logger, flow });
 }
 

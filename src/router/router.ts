@@ -16,6 +16,7 @@ import { InvokeError, type InvokeErrorReason } from './errors.ts';
 import { toHttpResponse } from './lambda-result.ts';
 import type { OperationPolling } from './operation-polling.ts';
 import type { Clock, Endpoint, Invoker } from './ports.ts';
+import { type Deduplicate, deliverOnce } from './repeated-start.ts';
 import { parseRoute } from './route.ts';
 
 /** How many endpoints the answer to an unknown name lists; beyond it a list helps nobody. */
@@ -32,6 +33,8 @@ export interface RouterDeps {
   /** Left out where no operation is delivered through a queue, as is `polling`. */
   readonly durable?: DurableDelivery;
   readonly polling?: OperationPolling;
+  /** Left out where no endpoint deduplicates. */
+  readonly deduplicate?: Deduplicate;
   /** All names, for the answer to an unknown one. Left out where callers should not learn of each other's endpoints. */
   readonly endpointNames?: () => Promise<readonly string[]>;
 }
@@ -45,7 +48,9 @@ export interface RouterDeps {
 export type Router = (request: NexusHttpRequest, caller: Caller) => Promise<NexusHttpResponse>;
 
 /** Makes the router of these endpoints. A handler gets what is left of `Request-Timeout`, 30 s at most. */
-export function createRouter({ endpoints, invoker, clock, durable, polling, endpointNames }: RouterDeps): Router {
+export function createRouter(deps: RouterDeps): Router {
+  const { endpoints, invoker, clock, durable, polling, deduplicate, endpointNames } = deps;
+
   async function deliver(request: NexusHttpRequest, caller: Caller, leftMs: () => number): Promise<NexusHttpResponse> {
     refuseOversize(request);
     const route = parseRoute(request.path, caller.gateway);
@@ -57,7 +62,12 @@ export function createRouter({ endpoints, invoker, clock, durable, polling, endp
     const answered =
       (await polling?.answer(endpoint, below, within)) ?? (await durable?.answer(endpoint, below, within));
     if (answered !== undefined) return answered;
-    const { handlerMs, waitMs } = timesOf(leftMs(), caller);
+    const arrived = { endpoint, request: below, caller, leftMs: () => timesOf(leftMs(), caller).waitMs };
+    return deliverOnce(deduplicate, arrived, () => invoke(endpoint, below, caller, leftMs()));
+  }
+
+  async function invoke(endpoint: Endpoint, request: NexusHttpRequest, caller: Caller, leftMs: number) {
+    const { handlerMs, waitMs } = timesOf(leftMs, caller);
     const invocation: NexusInvocation = {
       nexusInvocation: 1,
       endpoint: endpoint.name,
@@ -66,13 +76,19 @@ export function createRouter({ endpoints, invoker, clock, durable, polling, endp
       ...(caller.gateway && { gateway: caller.gateway }),
       request: {
         method: request.method,
-        path: route.path,
+        path: request.path,
         query: request.query,
-        headers,
+        headers: request.headers,
         body: Buffer.from(request.body.buffer, request.body.byteOffset, request.body.byteLength).toString('base64'),
       },
     };
-    return toHttpResponse(await invoker.invoke(endpoint, invocation, waitMs));
+    try {
+      return toHttpResponse(await invoker.invoke(endpoint, invocation, waitMs));
+    } catch (error) {
+      // An answer as any other: one that is too large is final, and remembered.
+      if (error instanceof InvokeError) return invokeFailure(error, request);
+      throw error;
+    }
   }
 
   async function findEndpoint(name: string, principal: string, leftMs: () => number): Promise<Endpoint> {
@@ -111,7 +127,6 @@ export function createRouter({ endpoints, invoker, clock, durable, polling, endp
       return await deliver(request, caller, () => timeoutMs - elapsedMs());
     } catch (error) {
       if (error instanceof HandlerError) return failureResponse(error.type, error.message, request);
-      if (error instanceof InvokeError) return invokeFailure(error, request);
       throw error;
     } finally {
       await endpoints.settle(Math.max(0, timesOf(timeoutMs, caller).waitMs - elapsedMs()));
