@@ -16,6 +16,7 @@ export function routerDeduplication({ dynamo, tableName, logger }: RouterDedupli
   return createDeduplication({
     createLayer: createDynamoAnswers({ client: dynamo, tableName }),
     logger,
+    clock: Date,
     maxAnswerBytes: MAX_ANSWER_BYTES,
     random: Math.random,
   });

@@ -26,6 +26,7 @@ import { createDynamoEndpointRegistry } from './dynamodb-endpoint-registry.ts';
 import { requiredVariable } from './environment.ts';
 import { createFlowMetrics, type FlowMetrics } from './flow-metrics.ts';
 import { createLambdaInvoker, lambdaInvokeFunction } from './lambda-invoker.ts';
+import { lazyDeduplication } from './lazy-deduplication.ts';
 import type { RouterDurableDeps } from './router-durable.ts';
 import type { Manage, RouterManagementDeps } from './router-management.ts';
 
@@ -104,6 +105,7 @@ export function routerHandlerOfEnvironment(): RouterHandler {
   const { direct: gate } = awsFlowGates({ dynamo: client, tableName, endpoints, logger, emit: flow.emit });
   const router = createRouter({
     ...{ endpoints, invoker, gate, emit: flow.emit, clock: Date },
+    deduplicate: lazyDeduplication({ dynamo: client, tableName: process.env[ENV.answersTable], logger }),
     ...(durable && { durable }),
   });
   const administrators = (process.env[ENV.administrators] ?? '').split(' ').filter((one) => one !== '');

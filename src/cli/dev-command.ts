@@ -22,6 +22,7 @@ interface DevArguments {
   readonly data: string;
   readonly ephemeral?: true;
   readonly queue?: readonly string[];
+  readonly deduplicate?: true;
   readonly dataConverter?: string;
 }
 
@@ -88,6 +89,12 @@ export function devCommand(): Command {
     )
     .addOption(
       new Option(
+        '--deduplicate',
+        'answer a repeated start (the same Nexus-Request-Id) with the answer of the first one (default: it runs again)',
+      ),
+    )
+    .addOption(
+      new Option(
         '--data-converter <module>',
         "a file whose default export is the SDK's data converter: payloadConverter, failureConverter, payloadCodecs (default: the SDK's own)",
       ).argParser(parseModulePath),
@@ -123,6 +130,7 @@ function toDevOptions(modulePath: string, given: DevArguments): DevOptions {
     ...(given.temporalNamespace === undefined ? {} : { temporalNamespace: given.temporalNamespace }),
     ...(given.ephemeral ? {} : { dataFolder: given.data }),
     ...(given.queue === undefined ? {} : { queue: given.queue }),
+    ...(given.deduplicate && { deduplicate: true }),
     ...(given.dataConverter === undefined ? {} : { dataConverterPath: given.dataConverter }),
   };
 }

@@ -11,7 +11,7 @@ import { failureResponse } from '../router/failure-response.ts';
 import { createFlowGates } from '../router/flow-gates.ts';
 import { createManagement } from '../router/management.ts';
 import { isManagementPath } from '../router/management-path.ts';
-import type { Target } from '../router/ports.ts';
+import type { EndpointSpec, Target } from '../router/ports.ts';
 import { summarizeRequest } from '../router/request-summary.ts';
 import { endpointPath } from '../router/route.ts';
 import { createRouter } from '../router/router.ts';
@@ -49,6 +49,8 @@ export interface DevOptions {
   readonly dataFolder?: string;
   /** Operations that are delivered through a queue, as `service/operation`. */
   readonly queue?: readonly string[];
+  /** Whether a repeated start gets the answer of the first one. */
+  readonly deduplicate?: boolean;
   /** Absolute. */
   readonly dataConverterPath?: string;
 }
@@ -115,7 +117,11 @@ export async function startDev(options: DevOptions, terminal: DevTerminal): Prom
       createCircuitManagement({ registry, store: circuits, clock: Date, emit }),
     ],
   });
+  const deduplicate = options.deduplicate
+    ? (await import('./local-deduplication.ts')).localDeduplication(store.db, logger)
+    : undefined;
   const router = createRouter({
+    ...(deduplicate && { deduplicate }),
     durable,
     polling,
     endpoints: { get: registry.get, getLatest: registry.get, settle: async () => {} },
@@ -182,7 +188,7 @@ export async function startDev(options: DevOptions, terminal: DevTerminal): Prom
       if (services === undefined) return bundle.discard();
       serving?.discard();
       serving = bundle;
-      await publishEndpoint(registry, { name: options.endpoint, target, services, ...queuedOf(options) });
+      await publishEndpoint(registry, { name: options.endpoint, target, services, ...deliveryOf(options) });
       await closeCircuit(options.endpoint, { registry, store: circuits, clock: Date });
       for (const name of missingOperations(options, services)) {
         complain(`--queue ${name}: the module has no such operation; it has ${namesIn(services).join(', ')}`);
@@ -216,7 +222,7 @@ export async function startDev(options: DevOptions, terminal: DevTerminal): Prom
 
   try {
     // A request that comes before the module is loaded waits for it: NOT_FOUND would end its operation for good.
-    await reserveEndpoint(registry, { name: options.endpoint, target, ...queuedOf(options) });
+    await reserveEndpoint(registry, { name: options.endpoint, target, ...deliveryOf(options) });
     await queued.start();
     server = await startHttpServer(options.port, handle);
     watch = await watchModule(
@@ -260,13 +266,16 @@ function temporalOf({ temporalAddress, temporalNamespace, taskQueue }: DevOption
   };
 }
 
-function queuedOf({ queue = [] }: DevOptions): { readonly queued?: readonly string[] } {
-  return queue.length === 0 ? {} : { queued: [...new Set(queue)] };
+function deliveryOf({ queue = [], deduplicate }: DevOptions): Pick<EndpointSpec, 'queued' | 'deduplicate'> {
+  return {
+    ...(queue.length > 0 && { queued: [...new Set(queue)] }),
+    ...(deduplicate && { deduplicate }),
+  };
 }
 
 /** Of `--queue`: those that the module does not have, or not any more. */
 function missingOperations(options: DevOptions, services: readonly ServiceContract[]): string[] {
-  const { queued = [] } = queuedOf(options);
+  const { queued = [] } = deliveryOf(options);
   return queued.filter((name) => !namesIn(services).includes(name));
 }
 

@@ -9,6 +9,7 @@ import type { Logger } from '../handler/logger.ts';
 import type { NexusHttpResponse } from '../nexus/message.ts';
 import { parseStartResponse } from '../nexus/parse-response.ts';
 import { formatFailureResponse } from '../nexus/response.ts';
+import type { Clock } from './ports.ts';
 import type { Deduplicate, Deliver, RepeatableStart } from './repeated-start.ts';
 
 export interface DeduplicationDeps {
@@ -18,6 +19,7 @@ export interface DeduplicationDeps {
    */
   readonly createLayer: (callMs: () => number) => BasePersistenceLayer;
   readonly logger: Logger;
+  readonly clock: Clock;
   /** Sums of header and body bytes above which an answer is not kept. Default: none is too large. */
   readonly maxAnswerBytes?: number;
   readonly random: () => number;
@@ -41,10 +43,15 @@ const LONGEST_PAUSE_MS = 1_000;
 const DELIVERY_MS = 1_000;
 const DELIVERY_SHARE = 0.2;
 
+/** Of failures of the store one line in so much time, since each start would have one. */
+const QUIET_MS = 1_000;
+
 /** Makes what keeps answers by Powertools' idempotency. Load this file where an endpoint asks for it, not before. */
 export function createDeduplication(deps: DeduplicationDeps): Deduplicate {
-  const { logger, sleep = afterMs } = deps;
+  const { logger, clock, sleep = afterMs } = deps;
   const saidTooLarge = new Set<string>();
+  let saidFailureAt = Number.NEGATIVE_INFINITY;
+  let unsaid = 0;
 
   function sayTooLarge({ endpoint, operation }: RepeatableStart, bytes: number): void {
     const name = `${endpoint} ${operation}`;
@@ -55,13 +62,23 @@ export function createDeduplication(deps: DeduplicationDeps): Deduplicate {
     });
   }
 
+  function sayFailure({ endpoint, operation }: RepeatableStart, consequence: string, error: unknown): void {
+    if (Math.abs(clock.now() - saidFailureAt) < QUIET_MS) {
+      unsaid++;
+      return;
+    }
+    logger.warn(`the store of answers failed; ${consequence}`, { endpoint, operation, unsaid, error });
+    saidFailureAt = clock.now();
+    unsaid = 0;
+  }
+
   /** The answer; `undefined` where another delivery of this start is under way. */
   async function tryOnce(
     start: RepeatableStart,
     deliver: Deliver,
     leftMs: () => number,
   ): Promise<NexusHttpResponse | undefined> {
-    const { key, endpoint, operation, keepMs } = start;
+    const { key, keepMs } = start;
     let delivered: Delivered | undefined;
     const leaseMs = Math.max(0, leftMs()) + LEASE_MARGIN_MS;
     const once = makeIdempotent(
@@ -93,7 +110,7 @@ export function createDeduplication(deps: DeduplicationDeps): Deduplicate {
       if (error instanceof IdempotencyAlreadyInProgressError) return undefined;
       if (!(error instanceof NotKept)) {
         const consequence = delivered ? 'a repetition of this start may run it again' : 'this start is delivered';
-        logger.warn(`the store of answers failed; ${consequence}`, { endpoint, operation, error });
+        sayFailure(start, consequence, error);
       }
     }
     // What the handler said is the answer, whatever became of keeping it.

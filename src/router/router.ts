@@ -15,6 +15,7 @@ import type { EndpointView } from './endpoint-view.ts';
 import { failureResponse } from './failure-response.ts';
 import type { OperationPolling } from './operation-polling.ts';
 import type { Clock, Endpoint } from './ports.ts';
+import { type Deduplicate, deliverOnce } from './repeated-start.ts';
 import { parseRoute } from './route.ts';
 
 /** How many endpoints the answer to an unknown name lists; beyond it a list helps nobody. */
@@ -30,6 +31,8 @@ export interface RouterDeps extends Omit<DirectDeliveryDeps, 'durable'> {
   /** Left out where no operation is delivered through a queue, as is `polling`. */
   readonly durable?: DurableDelivery;
   readonly polling?: OperationPolling;
+  /** Left out where no endpoint deduplicates. */
+  readonly deduplicate?: Deduplicate;
   /** All names, for the answer to an unknown one. Left out where callers should not learn of each other's endpoints. */
   readonly endpointNames?: () => Promise<readonly string[]>;
 }
@@ -44,7 +47,7 @@ export type Router = (request: NexusHttpRequest, caller: Caller) => Promise<Nexu
 
 /** Makes the router of these endpoints. A handler gets what is left of `Request-Timeout`, 30 s at most. */
 export function createRouter(deps: RouterDeps): Router {
-  const { endpoints, clock, durable, polling, endpointNames } = deps;
+  const { endpoints, clock, durable, polling, deduplicate, endpointNames } = deps;
   const deliverDirectly = createDirectDelivery(deps);
 
   async function deliver(request: NexusHttpRequest, caller: Caller, leftMs: () => number): Promise<NexusHttpResponse> {
@@ -58,7 +61,12 @@ export function createRouter(deps: RouterDeps): Router {
     const answered =
       (await polling?.answer(endpoint, below, within)) ?? (await durable?.answer(endpoint, below, within));
     if (answered !== undefined) return answered;
-    const { handlerMs, waitMs } = timesOf(leftMs(), caller);
+    const arrived = { endpoint, request: below, caller, leftMs: () => timesOf(leftMs(), caller).waitMs };
+    return deliverOnce(deduplicate, arrived, () => invoke(endpoint, below, caller, leftMs()));
+  }
+
+  async function invoke(endpoint: Endpoint, request: NexusHttpRequest, caller: Caller, leftMs: number) {
+    const { handlerMs, waitMs } = timesOf(leftMs, caller);
     const invocation: NexusInvocation = {
       nexusInvocation: 1,
       endpoint: endpoint.name,
@@ -67,13 +75,13 @@ export function createRouter(deps: RouterDeps): Router {
       ...(caller.gateway && { gateway: caller.gateway }),
       request: {
         method: request.method,
-        path: route.path,
+        path: request.path,
         query: request.query,
-        headers,
+        headers: request.headers,
         body: Buffer.from(request.body.buffer, request.body.byteOffset, request.body.byteLength).toString('base64'),
       },
     };
-    return deliverDirectly({ endpoint, caller, request: below, invocation, waitMs });
+    return deliverDirectly({ endpoint, caller, request, invocation, waitMs });
   }
 
   async function findEndpoint(name: string, principal: string, leftMs: () => number): Promise<Endpoint> {

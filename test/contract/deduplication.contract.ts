@@ -57,6 +57,7 @@ export function describeDeduplication(
       const deduplicate = createDeduplication({
         ...(await open()),
         logger,
+        clock: Date,
         random: Math.random,
         // Whoever waits lets the others go on, and time pass.
         async sleep(ms) {

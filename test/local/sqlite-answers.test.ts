@@ -19,7 +19,12 @@ describe('answers on SQLite, by themselves,', () => {
   function openIn(folder: string) {
     const { db, close } = openStore(folder);
     const createLayer = createSqliteAnswers(db);
-    const deduplicate = createDeduplication({ createLayer, logger: recordingLogger().logger, random: Math.random });
+    const deduplicate = createDeduplication({
+      createLayer,
+      logger: recordingLogger().logger,
+      clock: Date,
+      random: Math.random,
+    });
     const request = (key: string, deliver: () => Promise<NexusHttpResponse>) =>
       deduplicate({ ...START, key }, deliver, () => 10_000);
     return { db, close, request };

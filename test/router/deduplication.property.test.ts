@@ -25,6 +25,7 @@ it('runs a start one at a time, and never again once it was answered for good, w
       const deduplicate = createDeduplication({
         createLayer: createSqliteAnswers(store.db),
         logger: recordingLogger().logger,
+        clock: Date,
         random: Math.random,
       });
       const runs: { from: number; until: number; answered: boolean; crashed: boolean }[] = [];
