@@ -2,6 +2,7 @@ import type { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import type { SQSClient } from '@aws-sdk/client-sqs';
 import type { Logger } from '../handler/logger.ts';
 import { createOperations, type Operations, type OperationsDeps } from '../operations/operations.ts';
+import { createOutlived, type Outlived } from '../operations/outlived.ts';
 import type { OperationStore } from '../operations/ports.ts';
 import { createDynamoOperationStore } from './dynamodb-operation-store.ts';
 import { createSqsQueues } from './sqs-queues.ts';
@@ -18,12 +19,13 @@ export interface AwsOperationsDeps {
 /** Operations that are kept in DynamoDB and woken by SQS. */
 export function createAwsOperations(deps: AwsOperationsDeps): {
   readonly operations: Operations;
+  readonly outlived: Outlived;
   readonly store: OperationStore;
 } {
   const { dynamo, sqs, tableName, logger, cancelInner } = deps;
   const store = createDynamoOperationStore({ client: dynamo, tableName });
   const taskQueue = createSqsQueues({ client: sqs, tableName });
-  const operations = createOperations({
+  const operationsDeps = {
     store,
     taskQueue,
     completionQueue: taskQueue.completions,
@@ -31,6 +33,6 @@ export function createAwsOperations(deps: AwsOperationsDeps): {
     random: Math.random,
     cancelInner,
     logger,
-  });
-  return { operations, store };
+  } satisfies OperationsDeps;
+  return { operations: createOperations(operationsDeps), outlived: createOutlived(operationsDeps), store };
 }

@@ -1,30 +1,12 @@
 import { BatchProcessor, EventType, processPartialResponse } from '@aws-lambda-powertools/batch';
-import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
-import { SQSClient } from '@aws-sdk/client-sqs';
-import { HandlerError } from 'nexus-rpc';
 import type { LambdaContext } from '../handler/invocation.ts';
-import { consoleLoggerOptions, createConsoleLogger } from '../handler/logger.ts';
-import type { HandleInvocation, SqsBatchResponse, SqsEvent } from '../handler/queue-side.ts';
-import { parseCancelResponse } from '../nexus/parse-response.ts';
-import { attemptInvocation, cancelInvocation } from '../operations/accept-start.ts';
+import { type SqsBatchResponse, type SqsEvent, WRITE_RESERVE_MS } from '../handler/queue-side.ts';
+import { attemptInvocation } from '../operations/accept-start.ts';
 import { attemptResultOf } from '../operations/attempt-result.ts';
-import type { Operations } from '../operations/operations.ts';
 import type { OperationRecord } from '../operations/record.ts';
 import { toHttpResponse } from '../router/lambda-result.ts';
-import { createAwsOperations } from './aws-operations.ts';
-import { CLIENT_OPTIONS, SQS_CLIENT_OPTIONS } from './client-options.ts';
+import { bound, type Consumer, handlerOperations } from './handler-operations.ts';
 import { parseWakeUp } from './queue-messages.ts';
-
-/** What of the function's time is kept for writing how an attempt ended. */
-const RESERVE_MS = 2_000;
-
-export interface Consumer {
-  readonly context: LambdaContext;
-  readonly handle: HandleInvocation;
-}
-
-const logger = createConsoleLogger(consoleLoggerOptions(process.env));
-const clients = { dynamo: new DynamoDBClient(CLIENT_OPTIONS), sqs: new SQSClient(SQS_CLIENT_OPTIONS) };
 
 /** Runs the attempts that a batch of wake-ups is for, one after the other. */
 export async function consumeBatch(event: SqsEvent, consumer: Consumer): Promise<SqsBatchResponse> {
@@ -40,7 +22,7 @@ export async function consumeBatch(event: SqsEvent, consumer: Consumer): Promise
 async function wake(body: string, consumer: Consumer): Promise<void> {
   const { table, ...message } = parseWakeUp(body);
   const { context } = consumer;
-  const operations = operationsOf(table, consumer);
+  const { operations } = handlerOperations(table, consumer);
   const leaseUntil = Date.now() + context.getRemainingTimeInMillis();
   const { awsRequestId: invocation, logStreamName: logStream } = context;
   await operations.wake(message, {
@@ -65,29 +47,5 @@ async function wake(body: string, consumer: Consumer): Promise<void> {
 /** The function's time, or the operation's own where that is shorter; the gateway's has no part in it. */
 function timeLeft({ expiresAt }: OperationRecord, context: LambdaContext): number {
   const ownMs = expiresAt === undefined ? Number.POSITIVE_INFINITY : expiresAt - Date.now();
-  return Math.max(0, Math.min(ownMs, context.getRemainingTimeInMillis() - RESERVE_MS));
-}
-
-function operationsOf(tableName: string, { context, handle }: Consumer): Operations {
-  const cancelInner = async (record: OperationRecord, innerToken: string) => {
-    const invocation = cancelInvocation(record, innerToken, context.getRemainingTimeInMillis() - RESERVE_MS);
-    try {
-      parseCancelResponse(toHttpResponse(await handle(invocation, bound(context))));
-    } catch (error) {
-      // What cannot be canceled any more, or never could, is not tried again.
-      if (!(error instanceof HandlerError) || error.retryable) throw error;
-    }
-  };
-  return createAwsOperations({ ...clients, tableName, logger, cancelInner }).operations;
-}
-
-/** Lambda's own context has its members on its prototype. */
-function bound(context: LambdaContext): LambdaContext {
-  const { awsRequestId, functionName, logStreamName } = context;
-  return {
-    awsRequestId,
-    functionName,
-    ...(logStreamName !== undefined && { logStreamName }),
-    getRemainingTimeInMillis: () => context.getRemainingTimeInMillis(),
-  };
+  return Math.max(0, Math.min(ownMs, context.getRemainingTimeInMillis() - WRITE_RESERVE_MS));
 }

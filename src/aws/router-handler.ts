@@ -12,14 +12,16 @@ import {
 } from '../handler/lambda-event.ts';
 import { consoleLoggerOptions, createConsoleLogger, type Logger } from '../handler/logger.ts';
 import type { NexusHttpResponse } from '../nexus/message.ts';
-import type { DurableDelivery } from '../router/durable-delivery.ts';
+import { RecordTooLargeError } from '../operations/errors.ts';
 import { createEndpointView } from '../router/endpoint-view.ts';
-import { createRouter, failureResponse, type Router } from '../router/router.ts';
+import { createPromotion } from '../router/promotion.ts';
+import { createRouter, failureResponse, type Router, type RouterDeps } from '../router/router.ts';
+import { callbacksOf } from './callbacks.ts';
 import { ENV } from './contract.ts';
 import { createDynamoEndpointRegistry } from './dynamodb-endpoint-registry.ts';
 import { requiredVariable } from './environment.ts';
 import { createLambdaInvoker, lambdaInvokeFunction } from './lambda-invoker.ts';
-import type { RouterDurableDeps } from './router-durable.ts';
+import type { RouterDurable, RouterDurableDeps } from './router-durable.ts';
 
 export interface RouterHandlerDeps {
   readonly router: Router;
@@ -72,38 +74,56 @@ export function routerHandlerOfEnvironment(): RouterHandler {
       logger.warn('the registry could not be read; its last view serves', { endpoint, error }),
   });
   const invoker = createLambdaInvoker({ invokeFunction: lambdaInvokeFunction(), logger, random: Math.random });
-  const durable = durableOf({
-    dynamo: client,
-    tableName: process.env[ENV.operationsTable],
-    endpoints,
-    invoker,
-    logger,
+  const operationsTable = process.env[ENV.operationsTable];
+  const deps = { dynamo: client, endpoints, invoker, logger };
+  const router = createRouter({
+    ...{ endpoints, invoker, clock: Date },
+    ...(operationsTable && durableParts({ ...deps, tableName: operationsTable })),
   });
-  const router = createRouter({ endpoints, invoker, clock: Date, ...(durable && { durable }) });
   return createRouterHandler({ router, logger });
 }
 
-/** Loads queued delivery with the first request that may be about it, so that direct calls start without it. */
-function durableOf({
-  tableName,
-  ...deps
-}: Omit<RouterDurableDeps, 'tableName'> & { readonly tableName: string | undefined }): DurableDelivery | undefined {
-  if (!tableName) return undefined;
-  let loaded: Promise<DurableDelivery> | undefined;
+/** Loads what keeps operations with the first request that may be about it, so that direct calls start without it. */
+function durableParts(deps: RouterDurableDeps): Pick<RouterDeps, 'durable' | 'promotion'> {
+  const { invoker, logger, tableName } = deps;
+  let loaded: Promise<RouterDurable> | undefined;
+  const load = () => {
+    loaded ??= import('./router-durable.ts').then(({ routerDurable }) => routerDurable(deps));
+    return loaded;
+  };
+
+  async function kept<T>(about: object, work: Promise<T>): Promise<T> {
+    try {
+      return await work;
+    } catch (error) {
+      if (error instanceof HandlerError || error instanceof RecordTooLargeError) throw error;
+      logger.error('operations could not be read or written', { ...about, error });
+      const unkept = 'the store of operations could not be reached; the log of the router says why';
+      throw new HandlerError('UNAVAILABLE', unkept, { stackTrace: '' });
+    }
+  }
+
   return {
-    async answer(endpoint, request, caller) {
-      const isDirect = !endpoint.queued?.length && request.method === 'POST' && !request.path.endsWith('/cancel');
-      if (isDirect) return undefined;
-      loaded ??= import('./router-durable.ts').then(({ routerDurable }) => routerDurable({ ...deps, tableName }));
-      try {
-        return await (await loaded).answer(endpoint, request, caller);
-      } catch (error) {
-        if (error instanceof HandlerError) throw error;
-        const { principal } = caller;
-        deps.logger.error('operations could not be read or written', { endpoint: endpoint.name, principal, error });
-        const unkept = 'the store of operations could not be reached; the log of the router says why';
-        throw new HandlerError('UNAVAILABLE', unkept, { stackTrace: '' });
-      }
+    durable: {
+      async answer(endpoint, request, caller) {
+        const isDirect = !endpoint.queued?.length && request.method === 'POST' && !request.path.endsWith('/cancel');
+        if (isDirect) return undefined;
+        const about = { endpoint: endpoint.name, principal: caller.principal };
+        return kept(about, (await load()).answer(endpoint, request, caller));
+      },
     },
+    promotion: createPromotion({
+      ...{ invoker, clock: Date, callbacksOf, tableName },
+      load: async () => {
+        const { accept } = await load();
+        return {
+          accept: (transition) => {
+            const { endpoint, principal } = transition.record;
+            return kept({ endpoint, principal }, accept(transition));
+          },
+        };
+      },
+      emit: (event) => logger.info('an operation was promoted', { ...event }),
+    }),
   };
 }

@@ -73,7 +73,7 @@ export function createDurableDelivery({ operations, store, clock, callbacksOf }:
 
   return {
     async answer(endpoint, request, caller) {
-      const parsed = parse(endpoint, request, caller);
+      const parsed = parseStartOrCancel(endpoint, request, caller);
       if (parsed === undefined) return undefined;
       if (parsed.kind === 'cancel') {
         return parseToken(parsed.token) === undefined ? undefined : cancel(endpoint, caller, parsed);
@@ -84,7 +84,7 @@ export function createDurableDelivery({ operations, store, clock, callbacksOf }:
 }
 
 /** What the handler's own parser would make of it; what that refuses is left to it, since it says why. */
-function parse(
+export function parseStartOrCancel(
   endpoint: Endpoint,
   request: NexusHttpRequest,
   { gateway }: Caller,
@@ -131,13 +131,14 @@ function callbackOf(
 }
 
 /** RFC 7240: a list of preferences. */
-function prefersAsync({ headers }: NexusHttpRequest): boolean {
+export function prefersAsync({ headers }: NexusHttpRequest): boolean {
   return (headers[HEADER.prefer] ?? '')
     .split(',')
     .some((preference) => /^\s*respond-async\s*(?:;|$)/i.test(preference));
 }
 
-function retryPolicy(settings: Endpoint['settings'] = {}): RetryPolicy {
+/** How an endpoint's operations are tried again. */
+export function retryPolicy(settings: Endpoint['settings'] = {}): RetryPolicy {
   const { retryInitialMs, retryMaxMs, retryAttempts, poisonAttempts } = settings;
   return {
     initialMs: retryInitialMs ?? SETTINGS.retryInitialMs.default ?? DEFAULT_RETRY_POLICY.initialMs,

@@ -16,6 +16,7 @@ import { InvokeError, type InvokeErrorReason } from './errors.ts';
 import { toHttpResponse } from './lambda-result.ts';
 import type { OperationPolling } from './operation-polling.ts';
 import type { Clock, Endpoint, Invoker } from './ports.ts';
+import type { Promotion } from './promotion.ts';
 import { parseRoute } from './route.ts';
 
 /** How many endpoints the answer to an unknown name lists; beyond it a list helps nobody. */
@@ -32,6 +33,8 @@ export interface RouterDeps {
   /** Left out where no operation is delivered through a queue, as is `polling`. */
   readonly durable?: DurableDelivery;
   readonly polling?: OperationPolling;
+  /** Left out where no operation is answered with a token for want of time. */
+  readonly promotion?: Promotion;
   /** All names, for the answer to an unknown one. Left out where callers should not learn of each other's endpoints. */
   readonly endpointNames?: () => Promise<readonly string[]>;
 }
@@ -45,7 +48,15 @@ export interface RouterDeps {
 export type Router = (request: NexusHttpRequest, caller: Caller) => Promise<NexusHttpResponse>;
 
 /** Makes the router of these endpoints. A handler gets what is left of `Request-Timeout`, 30 s at most. */
-export function createRouter({ endpoints, invoker, clock, durable, polling, endpointNames }: RouterDeps): Router {
+export function createRouter({
+  endpoints,
+  invoker,
+  clock,
+  durable,
+  polling,
+  promotion,
+  endpointNames,
+}: RouterDeps): Router {
   async function deliver(request: NexusHttpRequest, caller: Caller, leftMs: () => number): Promise<NexusHttpResponse> {
     refuseOversize(request);
     const route = parseRoute(request.path, caller.gateway);
@@ -72,7 +83,8 @@ export function createRouter({ endpoints, invoker, clock, durable, polling, endp
         body: Buffer.from(request.body.buffer, request.body.byteOffset, request.body.byteLength).toString('base64'),
       },
     };
-    return toHttpResponse(await invoker.invoke(endpoint, invocation, waitMs));
+    const delivery = { request: below, caller: within, invocation, waitMs };
+    return promotion?.deliver(endpoint, delivery) ?? toHttpResponse(await invoker.invoke(endpoint, invocation, waitMs));
   }
 
   async function findEndpoint(name: string, principal: string, leftMs: () => number): Promise<Endpoint> {

@@ -149,7 +149,7 @@ describe('a Lambda invoker', () => {
 
   it('makes no attempt when the time ends between two of them, nor without any time', async () => {
     const { outcome, invoked } = setUp(fails(throttle), async () => ANSWER);
-    expect(await outcome(49)).toMatchObject({ reason: 'timeout' });
+    expect(await outcome(49)).toMatchObject({ reason: 'throttled' });
     expect(invoked).toHaveLength(1);
     const late = setUp();
     for (const waitMs of [0, -1]) expect(await late.outcome(waitMs)).toMatchObject({ reason: 'timeout' });

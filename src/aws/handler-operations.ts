@@ -1,0 +1,45 @@
+import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
+import { SQSClient } from '@aws-sdk/client-sqs';
+import { HandlerError } from 'nexus-rpc';
+import type { LambdaContext } from '../handler/invocation.ts';
+import { consoleLoggerOptions, createConsoleLogger } from '../handler/logger.ts';
+import { type HandleInvocation, WRITE_RESERVE_MS } from '../handler/queue-side.ts';
+import { parseCancelResponse } from '../nexus/parse-response.ts';
+import { cancelInvocation } from '../operations/accept-start.ts';
+import type { OperationRecord } from '../operations/record.ts';
+import { toHttpResponse } from '../router/lambda-result.ts';
+import { createAwsOperations } from './aws-operations.ts';
+import { CLIENT_OPTIONS, SQS_CLIENT_OPTIONS } from './client-options.ts';
+
+export interface Consumer {
+  readonly context: LambdaContext;
+  readonly handle: HandleInvocation;
+}
+
+export const logger = createConsoleLogger(consoleLoggerOptions(process.env));
+const clients = { dynamo: new DynamoDBClient(CLIENT_OPTIONS), sqs: new SQSClient(SQS_CLIENT_OPTIONS) };
+
+/** The operations of this table, for whoever runs in a handler's function. */
+export function handlerOperations(tableName: string, { context, handle }: Consumer) {
+  const cancelInner = async (record: OperationRecord, innerToken: string) => {
+    const invocation = cancelInvocation(record, innerToken, context.getRemainingTimeInMillis() - WRITE_RESERVE_MS);
+    try {
+      parseCancelResponse(toHttpResponse(await handle(invocation, bound(context))));
+    } catch (error) {
+      // What cannot be canceled any more, or never could, is not tried again.
+      if (!(error instanceof HandlerError) || error.retryable) throw error;
+    }
+  };
+  return createAwsOperations({ ...clients, tableName, logger, cancelInner });
+}
+
+/** Lambda's own context has its members on its prototype. */
+export function bound(context: LambdaContext): LambdaContext {
+  const { awsRequestId, functionName, logStreamName } = context;
+  return {
+    awsRequestId,
+    functionName,
+    ...(logStreamName !== undefined && { logStreamName }),
+    getRemainingTimeInMillis: () => context.getRemainingTimeInMillis(),
+  };
+}

@@ -1,0 +1,154 @@
+import type { NexusInvocation } from '../handler/invocation.ts';
+import { HEADER } from '../nexus/headers.ts';
+import type { NexusHttpRequest, NexusHttpResponse } from '../nexus/message.ts';
+import type { StartRequest } from '../nexus/request.ts';
+import { acceptStart } from '../operations/accept-start.ts';
+import { type CallbackPolicy, checkCallback } from '../operations/callback-rules.ts';
+import { draftOf } from '../operations/draft.ts';
+import { RecordTooLargeError } from '../operations/errors.ts';
+import { promoted, toldOf } from '../operations/promotion.ts';
+import type { OperationRecord, StoredCallback, Transition } from '../operations/record.ts';
+import type { Caller } from './caller.ts';
+import { promotionTimes } from './delivery-times.ts';
+import { parseStartOrCancel, prefersAsync, retryPolicy } from './durable-delivery.ts';
+import { InvokeError } from './errors.ts';
+import type { EmitFlowEvent } from './flow-event.ts';
+import { formatTold } from './format-told.ts';
+import { toHttpResponse } from './lambda-result.ts';
+import { LONGEST_ATTEMPT_MS } from './operation-invoker.ts';
+import type { Clock, Endpoint, Invoker } from './ports.ts';
+
+/** What is done with operations, where a promotion needs them: the first one loads it. */
+export interface PromotionOperations {
+  /** As `accept` of `Operations`. */
+  accept(transition: Transition): Promise<OperationRecord>;
+}
+
+export interface PromotionDeps {
+  readonly invoker: Invoker;
+  readonly load: () => Promise<PromotionOperations>;
+  readonly clock: Clock;
+  /** Where completions of an endpoint's operations may go. */
+  readonly callbacksOf: (endpoint: Endpoint) => CallbackPolicy;
+  readonly emit: EmitFlowEvent;
+  /** Of the operations, for handlers that write themselves. */
+  readonly tableName?: string;
+}
+
+/** One request that is about to be delivered. */
+export interface Delivery {
+  /** Below the endpoint's base URL, less the credentials. */
+  readonly request: NexusHttpRequest;
+  readonly caller: Caller;
+  readonly invocation: NexusInvocation;
+  /** Milliseconds that the router may wait for the handler. */
+  readonly waitMs: number;
+}
+
+/**
+ * Delivers starts that are answered with a token where their handlers are not done in the caller's time. The handler goes
+ * on in the same invocation, and its outcome is delivered as that of an operation from a queue.
+ *
+ * The router and the handler may both come to the end of their time at once; the record decides, which either of them
+ * writes only where none of the key is there. Before its cut-off, a handler answers and nobody writes anything; the
+ * cut-off is so much earlier than the router's that such an answer arrives in time.
+ */
+export interface Promotion {
+  /**
+   * The answer; `undefined` for what is not to be promoted: the endpoint says nothing of the operation, or the caller, who
+   * has no callback that is allowed and does not prefer to poll, could not be told the outcome later.
+   *
+   * Fails as the invoker does where the handler gave no answer. A connection to it that broke is never a promotion: nobody
+   * knows whether it runs.
+   */
+  deliver(endpoint: Endpoint, delivery: Delivery): Promise<NexusHttpResponse> | undefined;
+}
+
+/** How long a new environment may load before the function's own time begins (Lambda). */
+const LONGEST_START_MS = 10_000;
+
+export function createPromotion(deps: PromotionDeps): Promotion {
+  const { invoker, load, clock, callbacksOf, emit, tableName } = deps;
+
+  async function delivered(endpoint: Endpoint, { request, caller, invocation, waitMs }: Delivery, start: Promised) {
+    const { cutOffMs, promoteMs } = promotionTimes(waitMs);
+    const { record } = acceptStart(
+      {
+        ...start,
+        principal: caller.principal,
+        endpoint: endpoint.name,
+        ...endpoint.target,
+        request,
+        queues: endpoint.queues,
+      },
+      clock.now(),
+    );
+    const leaseUntil = clock.now() + LONGEST_START_MS + LONGEST_ATTEMPT_MS;
+    // Ready when it is needed, and not loaded for a handler that is done in time.
+    const timer = setTimeout(() => void load().catch(() => {}), cutOffMs);
+    try {
+      const promotable = {
+        ...invocation,
+        timeoutMs: cutOffMs,
+        promotion: { cutOffMs, ...(tableName !== undefined && { table: tableName }), draft: draftOf(record) },
+        request: {
+          ...invocation.request,
+          // A start that came without one is the same operation on each attempt all the same.
+          headers: { ...invocation.request.headers, [HEADER.requestId]: record.requestId },
+        },
+      };
+      return toHttpResponse(await invoker.invoke(endpoint, promotable, promoteMs));
+    } catch (error) {
+      if (!(error instanceof InvokeError && error.goesOn)) throw error;
+      const kept = await promote(record, leaseUntil, error);
+      if (kept.token === record.token) {
+        emit({ kind: 'promoted', endpoint: endpoint.name, principal: caller.principal });
+      }
+      return formatTold(toldOf(kept), request, caller.gateway);
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  /** The record that is there afterwards: this one, or one that was there before. */
+  async function promote(record: OperationRecord, leaseUntil: number, late: InvokeError): Promise<OperationRecord> {
+    try {
+      const { accept } = await load();
+      return await accept(promoted(record, { leaseUntil, now: clock.now() }));
+    } catch (error) {
+      // Another attempt would be as large: then it is as if the operation could not be promoted.
+      throw error instanceof RecordTooLargeError ? late : error;
+    }
+  }
+
+  return {
+    deliver(endpoint, delivery) {
+      if (!endpoint.promotable?.length || delivery.waitMs <= 0) return undefined;
+      const start = promisedStart(endpoint, delivery, callbacksOf);
+      return start && delivered(endpoint, delivery, start);
+    },
+  };
+}
+
+/** A start whose caller may be answered with a token. */
+interface Promised {
+  readonly start: StartRequest;
+  /** Absent where the caller polls. */
+  readonly callback: StoredCallback | undefined;
+  readonly policy: OperationRecord['policy'];
+}
+
+function promisedStart(
+  endpoint: Endpoint,
+  { request, caller }: Delivery,
+  callbacksOf: PromotionDeps['callbacksOf'],
+): Promised | undefined {
+  const start = parseStartOrCancel(endpoint, request, caller);
+  if (start?.kind !== 'start') return undefined;
+  if (!endpoint.promotable?.includes(`${start.service}/${start.operation}`)) return undefined;
+  const check = checkCallback(start.callbackUrl, callbacksOf(endpoint));
+  const isPromised = check.kind === 'allowed' || (check.kind === 'none' && prefersAsync(request));
+  if (!isPromised) return undefined;
+  const callback = check.kind === 'allowed' ? { url: check.url.href, headers: start.callbackHeaders } : undefined;
+  return { start, callback, policy: retryPolicy(endpoint.settings) };
+}
