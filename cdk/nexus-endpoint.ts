@@ -90,7 +90,17 @@ export interface EndpointProps extends EndpointOptions {
    */
   readonly queuedOperations?: readonly string[];
   /**
-   * Where completions of queued operations may be sent, such as the origin of a Temporal server's HTTP port.
+   * Operations that are answered with a token where they are not done in the caller's time, as `service/operation`; the
+   * handler goes on, and its result goes to the caller's callback. Only for callers whose callback is allowed, or that poll
+   * (`Prefer: respond-async`); any other gets the timeout as ever. Such an operation has the function's own time, the
+   * 60 s of a {@link NexusFunction} unless it says otherwise. The handler needs `queue: queuedDelivery()` of
+   * `nexus-lambda/aws`.
+   *
+   * @default - none: what is not done in time fails
+   */
+  readonly promotableOperations?: readonly string[];
+  /**
+   * Where completions of queued and promoted operations may be sent, such as the origin of a Temporal server's HTTP port.
    *
    * @default - nowhere: callers have to poll
    */
@@ -135,33 +145,36 @@ export class NexusEndpoint extends Construct {
     const entry = registerEndpoint(this, props, settingsOf(props), this.queueProperties(props));
     entry.node.addDependency(invoke);
     // Once the entry says that operations are queued, they are: whatever takes them must be there.
-    if (props.queuedOperations?.length) {
+    if (isDurable(props)) {
       const { durableOperations: durable } = gateway;
       entry.node.addDependency(this.taskQueue, ...(durable ? [durable, durable.router] : []));
     }
   }
 
-  /** Wires the queue of an endpoint that queues operations, and says to the registry what the router has to know of it. */
+  /** Wires the queue of an endpoint that queues or promotes operations, and says to the registry what the router has to know of it. */
   private queueProperties(props: NexusEndpointProps): QueueProperties {
-    const { gateway, name, handler, queuedOperations = [], allowedCallbacks, concurrency } = props;
-    if (queuedOperations.length === 0) return {};
+    const { gateway, name, handler, queuedOperations = [], promotableOperations = [], allowedCallbacks } = props;
+    if (!isDurable(props)) return {};
+    const what = queuedOperations.length > 0 ? 'queues' : 'promotes';
     const durable = gateway.durableOperations;
     if (durable === undefined) {
       throw new Error(
-        `endpoint "${name}" queues operations, which takes a gateway of the same app: hand over the NexusGateway itself`,
+        `endpoint "${name}" ${what} operations, which takes a gateway of the same app: hand over the NexusGateway itself`,
       );
     }
     if (!(handler instanceof NexusFunction)) {
       throw new Error(
-        `endpoint "${name}" queues operations, and its handler is no NexusFunction of this app, which can be given the right to take them`,
+        `endpoint "${name}" ${what} operations, and its handler is no NexusFunction of this app, which can be given the right to take them`,
       );
     }
     const { taskQueue } = this;
-    taskQueue.deliverTo(handler, concurrency);
+    taskQueue.deliverTo(handler, props.concurrency);
     durable.serve(taskQueue, handler);
+    if (promotableOperations.length > 0) durable.letKeepOutcomes(handler);
     if (allowedCallbacks) durable.authorize(allowedCallbacks);
     return {
-      queued: queuedOperations,
+      ...(queuedOperations.length > 0 && { queued: queuedOperations }),
+      ...(promotableOperations.length > 0 && { promotable: promotableOperations }),
       queues: JSON.stringify({
         task: taskQueue.queue.queueUrl,
         deadLetter: taskQueue.deadLetterQueue.queueUrl,
@@ -214,8 +227,13 @@ export class NexusEndpoint extends Construct {
   }
 }
 
-/** Of an endpoint that queues operations; of any other, none. */
-type QueueProperties = Pick<EntryProperties, 'queued' | 'queues' | 'allowedCallbacks'>;
+/** Of an endpoint that queues or promotes operations; of any other, none. */
+type QueueProperties = Pick<EntryProperties, 'queued' | 'promotable' | 'queues' | 'allowedCallbacks'>;
+
+/** Whether it has operations that are kept until their outcome is delivered. */
+function isDurable({ queuedOperations = [], promotableOperations = [] }: Partial<EndpointProps>): boolean {
+  return queuedOperations.length + promotableOperations.length > 0;
+}
 
 /** The handler as the registry and the contract know it. */
 interface Handler {
@@ -357,15 +375,18 @@ export function checkEndpoint({
   if (problems.length > 0) throw new Error(`endpoint "${name}": ${problems.join('; ')}`);
 }
 
-function queueProblems({
-  queuedOperations = [],
-  allowedCallbacks,
-}: Pick<EndpointProps, 'queuedOperations' | 'allowedCallbacks'>): string[] {
-  const malformed = queuedOperations.filter((name) => !/^[^/]+\/[^/]+$/.test(name));
-  const problems = malformed.map((name) => `"${name}" in its queuedOperations is no "service/operation"`);
+function queueProblems(props: Partial<EndpointProps>): string[] {
+  const { queuedOperations = [], promotableOperations = [], allowedCallbacks } = props;
+  const problems = Object.entries({ queuedOperations, promotableOperations }).flatMap(([property, names]) =>
+    names
+      .filter((name) => !/^[^/]+\/[^/]+$/.test(name))
+      .map((name) => `"${name}" in its ${property} is no "service/operation"`),
+  );
   if (allowedCallbacks === undefined) return problems;
-  if (queuedOperations.length === 0)
-    problems.push('its allowedCallbacks are for queuedOperations, and it has none: name them, or leave both out');
+  if (!isDurable(props))
+    problems.push(
+      'its allowedCallbacks are for queuedOperations and promotableOperations, and it has none of these: name some, or leave all out',
+    );
   // What is known when it is deployed, such as the name of a load balancer, is checked then.
   if (Token.isUnresolved(JSON.stringify(allowedCallbacks))) return problems;
   try {

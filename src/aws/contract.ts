@@ -71,6 +71,8 @@ export interface EntryProperties {
   readonly settings: string;
   /** Operations that are delivered through a queue, as `service/operation`. */
   readonly queued?: readonly string[];
+  /** Operations that are answered with a token where they are not done in the caller's time, as `service/operation`. */
+  readonly promotable?: readonly string[];
   /** JSON of QueueUrls, where there are such operations. */
   readonly queues?: string;
   /** JSON of a list of AllowedCallback. */

@@ -35,6 +35,7 @@ export function declaredEntry(properties: EntryProperties, sources: EntrySources
     owner,
     settings: parseSettings(properties),
     ...(properties.queued !== undefined && { queued: properties.queued }),
+    ...(properties.promotable !== undefined && { promotable: properties.promotable }),
     ...(properties.queues !== undefined && { queues: JSON.parse(properties.queues) as QueueUrls }),
     ...(properties.allowedCallbacks !== undefined && {
       allowedCallbacks: parseAllowedCallbacks(JSON.parse(properties.allowedCallbacks)),

@@ -22,7 +22,7 @@ export function pastCutOff(invocation: PromotableInvocation, consumer: Consumer)
     look: () => outlived.look(accepted, claim),
     async settle(ended) {
       try {
-        const told = await outlived.settle(accepted, resultOf(ended));
+        const { told } = await outlived.settle(accepted, resultOf(ended));
         if (told !== undefined) return toLambdaResult(formatTold(told, request, gateway));
       } catch (error) {
         // The caller may still be there: what came of it is better than nothing. A caller that has a token gets the

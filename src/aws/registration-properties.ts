@@ -33,14 +33,14 @@ export function parseProperties(given: GivenProperties): GateProperties | EntryP
   };
 }
 
-/** Those of an endpoint that queues operations. */
-function queueProperties(given: GivenProperties): Pick<EntryProperties, 'queued' | 'queues' | 'allowedCallbacks'> {
-  const { queued, queues, allowedCallbacks } = given;
-  if (queued !== undefined && !(Array.isArray(queued) && queued.every((name) => typeof name === 'string'))) {
-    throw wrong('queued', queued, 'a list of texts');
-  }
+/** Those of an endpoint that queues or promotes operations. */
+function queueProperties(
+  given: GivenProperties,
+): Pick<EntryProperties, 'queued' | 'promotable' | 'queues' | 'allowedCallbacks'> {
+  const { queued, promotable, queues, allowedCallbacks } = given;
   return {
-    ...(queued !== undefined && { queued }),
+    ...(queued !== undefined && { queued: texts(given, 'queued') }),
+    ...(promotable !== undefined && { promotable: texts(given, 'promotable') }),
     ...(queues !== undefined && { queues: text(given, 'queues') }),
     ...(allowedCallbacks !== undefined && { allowedCallbacks: text(given, 'allowedCallbacks') }),
   };
@@ -81,6 +81,12 @@ function text(given: GivenProperties, name: string): string {
   const value = given[name];
   if (typeof value === 'string' && value !== '') return value;
   throw wrong(name, value, 'text');
+}
+
+function texts(given: GivenProperties, name: string): readonly string[] {
+  const value = given[name];
+  if (Array.isArray(value) && value.every((one) => typeof one === 'string')) return value;
+  throw wrong(name, value, 'a list of texts');
 }
 
 function flag(given: GivenProperties, name: string): 'true' | 'false' {

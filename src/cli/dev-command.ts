@@ -22,6 +22,7 @@ interface DevArguments {
   readonly data: string;
   readonly ephemeral?: true;
   readonly queue?: readonly string[];
+  readonly promote?: readonly string[];
   readonly dataConverter?: string;
 }
 
@@ -84,7 +85,13 @@ export function devCommand(): Command {
       new Option(
         '--queue <service/operation>',
         'deliver this operation through a queue, where it waits while the module does not load; repeatable (default: none)',
-      ).argParser((operation: string, before: readonly string[] = []) => [...before, parseOperation(operation)]),
+      ).argParser(addOperation),
+    )
+    .addOption(
+      new Option(
+        '--promote <service/operation>',
+        "answer this operation with a token where it is not done in its caller's time, and go on; repeatable (default: none)",
+      ).argParser(addOperation),
     )
     .addOption(
       new Option(
@@ -94,6 +101,10 @@ export function devCommand(): Command {
     )
     .addHelpText('after', EXAMPLE)
     .action(dev);
+}
+
+function addOperation(operation: string, before: readonly string[] = []): readonly string[] {
+  return [...before, parseOperation(operation)];
 }
 
 async function dev(modulePath: string, given: DevArguments): Promise<void> {
@@ -123,6 +134,7 @@ function toDevOptions(modulePath: string, given: DevArguments): DevOptions {
     ...(given.temporalNamespace === undefined ? {} : { temporalNamespace: given.temporalNamespace }),
     ...(given.ephemeral ? {} : { dataFolder: given.data }),
     ...(given.queue === undefined ? {} : { queue: given.queue }),
+    ...(given.promote === undefined ? {} : { promote: given.promote }),
     ...(given.dataConverter === undefined ? {} : { dataConverterPath: given.dataConverter }),
   };
 }

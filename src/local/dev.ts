@@ -5,7 +5,7 @@ import type { NexusHttpRequest, NexusHttpResponse, ServiceContract } from '../ne
 import type { OperationStore } from '../operations/ports.ts';
 import type { OperationRecord } from '../operations/record.ts';
 import { isManagementPath } from '../router/operation-management.ts';
-import type { Target } from '../router/ports.ts';
+import type { EndpointSpec, Target } from '../router/ports.ts';
 import { summarizeRequest } from '../router/request-summary.ts';
 import { endpointPath } from '../router/route.ts';
 import { createRouter, failureResponse } from '../router/router.ts';
@@ -39,6 +39,8 @@ export interface DevOptions {
   readonly dataFolder?: string;
   /** Operations that are delivered through a queue, as `service/operation`. */
   readonly queue?: readonly string[];
+  /** Operations that are answered with a token where they are not done in the caller's time, as `service/operation`. */
+  readonly promote?: readonly string[];
   /** Absolute. */
   readonly dataConverterPath?: string;
 }
@@ -80,7 +82,7 @@ export async function startDev(options: DevOptions, terminal: DevTerminal): Prom
   const registry = createSqliteEndpointRegistry(store.db, Date);
   const invoker = createLocalInvoker({ target, report: complain });
   const logger = terminalLogger(terminal.stderr);
-  const { durable, polling, management, ...queued } = createLocalOperations({
+  const { durable, polling, promotion, management, ...queued } = createLocalOperations({
     ...{ db: store.db, registry, invoker, target, clock: Date, logger },
     events: {
       attempted: (record, ms) => say(formatAttemptLine(record, { ms, now: Date.now() }, terminal.stdout)),
@@ -91,6 +93,7 @@ export async function startDev(options: DevOptions, terminal: DevTerminal): Prom
   const router = createRouter({
     durable,
     polling,
+    promotion,
     endpoints: { get: registry.get, getLatest: registry.get, settle: async () => {} },
     invoker,
     clock: Date,
@@ -149,9 +152,9 @@ export async function startDev(options: DevOptions, terminal: DevTerminal): Prom
       if (services === undefined) return bundle.discard();
       serving?.discard();
       serving = bundle;
-      await publishEndpoint(registry, { name: options.endpoint, target, services, ...queuedOf(options) });
-      for (const name of missingOperations(options, services)) {
-        complain(`--queue ${name}: the module has no such operation; it has ${namesIn(services).join(', ')}`);
+      await publishEndpoint(registry, { name: options.endpoint, target, services, ...deliveryOf(options) });
+      for (const [flag, name] of missingOperations(options, services)) {
+        complain(`--${flag} ${name}: the module has no such operation; it has ${namesIn(services).join(', ')}`);
       }
       const waiting = await queued.serve();
       if (waiting > 0) say(`${waiting} queued ${waiting === 1 ? 'operation goes' : 'operations go'} on`);
@@ -182,7 +185,7 @@ export async function startDev(options: DevOptions, terminal: DevTerminal): Prom
 
   try {
     // A request that comes before the module is loaded waits for it: NOT_FOUND would end its operation for good.
-    await reserveEndpoint(registry, { name: options.endpoint, target, ...queuedOf(options) });
+    await reserveEndpoint(registry, { name: options.endpoint, target, ...deliveryOf(options) });
     await queued.start();
     server = await startHttpServer(options.port, handle);
     watch = await watchModule(
@@ -226,14 +229,21 @@ function temporalOf({ temporalAddress, temporalNamespace, taskQueue }: DevOption
   };
 }
 
-function queuedOf({ queue = [] }: DevOptions): { readonly queued?: readonly string[] } {
-  return queue.length === 0 ? {} : { queued: [...new Set(queue)] };
+function deliveryOf({ queue = [], promote = [] }: DevOptions): Pick<EndpointSpec, 'queued' | 'promotable'> {
+  return {
+    ...(queue.length > 0 && { queued: [...new Set(queue)] }),
+    ...(promote.length > 0 && { promotable: [...new Set(promote)] }),
+  };
 }
 
-/** Of `--queue`: those that the module does not have, or not any more. */
-function missingOperations(options: DevOptions, services: readonly ServiceContract[]): string[] {
-  const { queued = [] } = queuedOf(options);
-  return queued.filter((name) => !namesIn(services).includes(name));
+/** Of `--queue` and `--promote`: those that the module does not have, or not any more. */
+function missingOperations(options: DevOptions, services: readonly ServiceContract[]): (readonly [string, string])[] {
+  const { queued = [], promotable = [] } = deliveryOf(options);
+  const named = [
+    ...queued.map((name) => ['queue', name] as const),
+    ...promotable.map((name) => ['promote', name] as const),
+  ];
+  return named.filter(([, name]) => !namesIn(services).includes(name));
 }
 
 /** As `--queue` takes them. */

@@ -8,7 +8,7 @@ import type { Endpoint, EndpointRegistry, EndpointSpec } from '../router/ports.t
 export async function publishEndpoint(registry: EndpointRegistry, spec: EndpointSpec): Promise<Endpoint> {
   const stored = await registry.get(spec.name);
   if (stored === undefined) return registry.create(spec);
-  const said = ({ target, services, queued }: EndpointSpec) => ({ target, services, queued });
+  const said = ({ target, services, queued, promotable }: EndpointSpec) => ({ target, services, queued, promotable });
   if (isDeepStrictEqual(said(stored), said(spec))) return stored;
   return registry.update(
     { ...spec, ...(stored.description === undefined ? {} : { description: stored.description }) },

@@ -56,14 +56,25 @@ export function createSqliteEndpointRegistry(db: DatabaseSync, clock: Clock): En
 }
 
 function toColumns({ name, description, target, services, ...others }: EndpointSpec) {
-  const { previousServices, callers, functionArn, owner, settings, queued, queues, allowedCallbacks } = others;
+  const { previousServices, callers, functionArn, owner, settings, queued, promotable, queues, allowedCallbacks } =
+    others;
   return {
     name,
     description: description ?? null,
     namespace: target.namespace,
     taskQueue: target.taskQueue,
     services: JSON.stringify(services),
-    more: JSON.stringify({ previousServices, callers, functionArn, owner, settings, queued, queues, allowedCallbacks }),
+    more: JSON.stringify({
+      previousServices,
+      callers,
+      functionArn,
+      owner,
+      settings,
+      queued,
+      promotable,
+      queues,
+      allowedCallbacks,
+    }),
   };
 }
 

@@ -12,16 +12,23 @@ export interface OutlivedDeps extends ChangeDeps {
   readonly random: () => number;
 }
 
+/** What came of writing how a run ended. */
+export interface Settled {
+  /** What the caller is to be told; absent where the handler's own answer is it. */
+  readonly told?: Told;
+  /** The record as the end of the first attempt left it, where its caller had been given the token. */
+  readonly record?: OperationRecord;
+}
+
 /** What is done for direct starts whose handlers end later than their cut-off, where the handler is. */
 export interface Outlived {
   /**
    * Writes what came of it: as the outcome of a direct start where nobody was given a token yet, as the end of the first
-   * attempt where somebody was. Returns what the caller is to be told, or `undefined` where the handler's own answer is it.
-   * Rejects where the store does: then nobody knows.
+   * attempt where somebody was. Rejects where the store does: then nobody knows.
    *
    * @param accepted the record that the router writes, with its token, where it gives one
    */
-  settle(accepted: OperationRecord, result: AttemptResult): Promise<Told | undefined>;
+  settle(accepted: OperationRecord, result: AttemptResult): Promise<Settled>;
   /**
    * Looks whether it was promoted, and canceled since. A claim that the router wrote for it gets to know where it runs, and
    * until when.
@@ -51,9 +58,10 @@ export function createOutlived(deps: OutlivedDeps): Outlived {
   return {
     async settle(accepted, result) {
       const before = await recordBefore(answered(accepted, result, clock.now()), accepted);
-      if (before === undefined) return undefined;
-      if (before.token === accepted.token) await settle(before, FIRST_ATTEMPT, result);
-      return toldOf(before);
+      if (before === undefined) return {};
+      if (before.token !== accepted.token) return { told: toldOf(before) };
+      const record = await settle(before, FIRST_ATTEMPT, result);
+      return { told: toldOf(before), ...(record && { record }) };
     },
 
     async look({ token }, claim) {
