@@ -6,7 +6,7 @@ import { acceptStart } from '../operations/accept-start.ts';
 import { type CallbackPolicy, checkCallback } from '../operations/callback-rules.ts';
 import { draftOf } from '../operations/draft.ts';
 import { RecordTooLargeError } from '../operations/errors.ts';
-import { promoted, toldOf } from '../operations/promotion.ts';
+import { promoted, type Told, toldOf } from '../operations/promotion.ts';
 import type { OperationRecord, StoredCallback, Transition } from '../operations/record.ts';
 import type { Caller } from './caller.ts';
 import { promotionTimes } from './delivery-times.ts';
@@ -64,11 +64,26 @@ export interface Promotion {
   deliver(endpoint: Endpoint, delivery: Delivery): Promise<NexusHttpResponse> | undefined;
 }
 
+/** Tokens that one environment remembers to have given. */
+const MOST_GIVEN = 1_000;
+
 /** How long a new environment may load before the function's own time begins (Lambda). */
 const LONGEST_START_MS = 10_000;
 
 export function createPromotion(deps: PromotionDeps): Promotion {
   const { invoker, load, clock, callbacksOf, emit, tableName } = deps;
+
+  /**
+   * What callers were told here, by the keys of their starts: a repeat that comes here again is told the same at once. One
+   * that comes elsewhere is when its own time is over, since a look at the store would cost every call one.
+   */
+  const given = new Map<string, { readonly told: Told; readonly until: number }>();
+
+  function remember({ key, retainUntil }: OperationRecord, told: Told): void {
+    given.set(key, { told, until: retainUntil });
+    const [oldest] = given.keys();
+    if (given.size > MOST_GIVEN && oldest !== undefined) given.delete(oldest);
+  }
 
   async function delivered(endpoint: Endpoint, { request, caller, invocation, waitMs }: Delivery, start: Promised) {
     const { cutOffMs, promoteMs } = promotionTimes(waitMs);
@@ -83,6 +98,8 @@ export function createPromotion(deps: PromotionDeps): Promotion {
       },
       clock.now(),
     );
+    const before = given.get(record.key);
+    if (before !== undefined && before.until > clock.now()) return formatTold(before.told, request, caller.gateway);
     const leaseUntil = clock.now() + LONGEST_START_MS + LONGEST_ATTEMPT_MS;
     // Ready when it is needed, and not loaded for a handler that is done in time.
     const timer = setTimeout(() => void load().catch(() => {}), cutOffMs);
@@ -104,7 +121,9 @@ export function createPromotion(deps: PromotionDeps): Promotion {
       if (kept.token === record.token) {
         emit({ kind: 'promoted', endpoint: endpoint.name, principal: caller.principal });
       }
-      return formatTold(toldOf(kept), request, caller.gateway);
+      const told = toldOf(kept);
+      remember(kept, told);
+      return formatTold(told, request, caller.gateway);
     } finally {
       clearTimeout(timer);
     }

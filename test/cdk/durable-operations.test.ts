@@ -317,12 +317,15 @@ describe('an endpoint that promotes operations', () => {
   it('is never a collocated one, which has no router to answer for it', () => {
     const stack = createStack();
     const handler = createHandler(stack, 'Handler');
-    const props = { taskQueue: 'orders', handler };
-    // @ts-expect-error promotableOperations is no property of it
-    new NexusGateway(stack, 'Nexus').addCollocatedEndpoint('orders', {
-      ...props,
+    const props = {
+      ...{ taskQueue: 'orders', handler },
       promotableOperations: ['orders/ship'],
-    });
+    };
+    type Collocated = Parameters<NexusGateway['addCollocatedEndpoint']>[1];
+    // @ts-expect-error promotableOperations is none of its properties
+    const refused: Collocated = { ...({} as Collocated), promotableOperations: ['orders/ship'] };
+    expect(refused).toHaveProperty('promotableOperations');
+    new NexusGateway(stack, 'Nexus').addCollocatedEndpoint('orders', props);
     expect(entryOf(Template.fromStack(stack)).Properties).not.toHaveProperty('promotable');
   });
 });

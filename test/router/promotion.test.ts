@@ -40,7 +40,7 @@ function setUp(invoke: Invoker['invoke'] = stopsWaiting, faults: Partial<Operati
   const database = openEphemeralStore();
   onTestFinished(() => database.close());
   const store = { ...createSqliteOperationStore(database.db), ...faults };
-  const clock = { now: () => NOW };
+  const clock = { time: NOW, now: () => clock.time };
   const deps = {
     ...{ store, clock, random: () => 0, cancelInner: async () => {}, logger: recordingLogger().logger },
     taskQueue: { send: async () => {}, deadLetter: async () => {} },
@@ -56,18 +56,21 @@ function setUp(invoke: Invoker['invoke'] = stopsWaiting, faults: Partial<Operati
       return invoke(endpoint, invocation, waitMs);
     },
   };
-  const promotion = createPromotion({
-    ...{ invoker, clock, callbacksOf: () => ({ allowed: [], loopback: true }), tableName: 'operations' },
-    async load() {
-      loads++;
-      return operations;
-    },
-    emit: (event) => events.push(event),
-  });
   const get = async () => SHOP;
   const endpoints = { get, getLatest: get, settle: async () => {} };
-  const router = createRouter({ endpoints, invoker, clock, promotion });
-  const start = async (request: Partial<NexusHttpRequest> = {}) => {
+  const openRouter = () => {
+    const promotion = createPromotion({
+      ...{ invoker, clock, callbacksOf: () => ({ allowed: [], loopback: true }), tableName: 'operations' },
+      async load() {
+        loads++;
+        return operations;
+      },
+      emit: (event) => events.push(event),
+    });
+    return createRouter({ endpoints, invoker, clock, promotion });
+  };
+  const first = openRouter();
+  const start = async (request: Partial<NexusHttpRequest> = {}, router = first) => {
     const whole = {
       ...{ method: 'POST', path: '/nexus/endpoints/shop/services/orders/place', query: CALLBACK },
       ...{ headers: { 'request-timeout': '10s' }, body: new Uint8Array(), ...request },
@@ -76,7 +79,7 @@ function setUp(invoke: Invoker['invoke'] = stopsWaiting, faults: Partial<Operati
     const text = new TextDecoder().decode(body);
     return { status, value: text === '' ? undefined : JSON.parse(text) };
   };
-  return { store, start, invoked, events, outlived: createOutlived(deps), loads: () => loads };
+  return { store, start, openRouter, clock, invoked, events, outlived: createOutlived(deps), loads: () => loads };
 }
 
 describe('a start of a promotable operation', () => {
@@ -119,12 +122,33 @@ describe('a start of a promotable operation', () => {
     expect(invoked[0]?.invocation.request.headers['nexus-request-id']).toBe(requestId);
   });
 
-  it('that is repeated gets the same token, and is no other promotion', async () => {
-    const { start, events } = setUp();
+  it('that is repeated in another environment gets the same token, and is no other promotion', async () => {
+    const { start, openRouter, events, invoked } = setUp();
     const headers = { 'nexus-request-id': 'r1' };
     const first = await start({ headers });
-    expect(await start({ headers })).toEqual(first);
+    expect(await start({ headers }, openRouter())).toEqual(first);
     expect(events).toHaveLength(1);
+    expect(invoked).toHaveLength(2);
+  });
+
+  it('that is repeated in the same environment gets it at once, as long as it is kept', async () => {
+    const { start, clock, invoked } = setUp();
+    const headers = { 'nexus-request-id': 'r1', 'operation-timeout': '1h' };
+    const first = await start({ headers });
+    clock.time += 25 * 3_600_000 - 1;
+    expect(await start({ headers })).toEqual(first);
+    expect(invoked).toHaveLength(1);
+    clock.time += 1;
+    expect(await start({ headers })).not.toEqual(first);
+  });
+
+  it('is remembered by the environment that answered it, and a thousand others', async () => {
+    const { start, invoked } = setUp();
+    for (let n = 0; n <= 1_000; n++) await start({ headers: { 'nexus-request-id': `r${n}` } });
+    await start({ headers: { 'nexus-request-id': 'r1' } });
+    expect(invoked).toHaveLength(1_001);
+    await start({ headers: { 'nexus-request-id': 'r0' } });
+    expect(invoked).toHaveLength(1_002);
   });
 
   it('is answered with the outcome that its handler kept in time', async () => {
@@ -201,12 +225,14 @@ describe('a start of a promotable operation', () => {
       faults,
     );
     const headers = { 'request-timeout': '10s', 'content-type': 'application/json' };
+    const wrong: unknown[] = [];
     for (let n = 0; n < 10_000; n++) {
-      const body = new TextEncoder().encode(String(n));
-      expect(await start({ headers, body })).toEqual({ status: 200, value: n });
+      const { status, value } = await start({ headers, body: new TextEncoder().encode(String(n)) });
+      if (status !== 200 || value !== n) wrong.push({ n, status, value });
     }
+    expect(wrong).toEqual([]);
     expect(invoked).toHaveLength(10_000);
     expect(invoked.every(({ invocation }) => invocation.promotion !== undefined)).toBe(true);
     expect({ storeCalls, loads: loads(), loadedByHandler }).toEqual({ storeCalls: 0, loads: 0, loadedByHandler: 0 });
-  });
+  }, 240_000);
 });
