@@ -26,8 +26,7 @@ export type Received =
   | { readonly kind: 'send-on'; readonly effects: readonly Effect[] }
   | { readonly kind: 'drop'; readonly why: string };
 
-/** Members of a record that are to be other ones. */
-export type Changes = { readonly [K in keyof OperationRecord]?: OperationRecord[K] | undefined };
+type Changes = { readonly [K in keyof OperationRecord]?: OperationRecord[K] | undefined };
 
 /** The one way to a new version of a record: `undefined` takes a member away. */
 export function change(record: OperationRecord, changes: Changes, effects: readonly Effect[], now: number): Transition {
