@@ -58,10 +58,12 @@ export function createLambdaInvoker({ invokeFunction, logger, random }: LambdaIn
         try {
           return await invokeFunction(functionArn, payload, late.signal);
         } catch (error) {
-          late.signal.throwIfAborted();
-          if (count === MOST_ATTEMPTS || !neverRan(error)) throw invokeRequestError(error, functionArn);
+          if (!neverRan(error)) late.signal.throwIfAborted();
+          // Where it never ran, nothing goes on that could be promoted, even if the time is over.
+          const isLast = count === MOST_ATTEMPTS || late.signal.aborted;
+          if (isLast || !neverRan(error)) throw invokeRequestError(error, functionArn);
           await pause(FIRST_DELAY_MS * 2 ** (count - 1) * (0.5 + random() / 2), late.signal).catch(() => {
-            throw invokeRequestError(error, functionArn); // nothing runs that could be waited for
+            throw invokeRequestError(error, functionArn);
           });
         }
       }
