@@ -3,6 +3,7 @@ import { toLambdaResult } from '../handler/lambda-event.ts';
 import type { PastCutOff, PromotableInvocation } from '../handler/outlive.ts';
 import { attemptResultOf } from '../operations/attempt-result.ts';
 import { recordOf } from '../operations/draft.ts';
+import type { OperationRecord } from '../operations/record.ts';
 import type { AttemptResult } from '../operations/transitions.ts';
 import { formatTold } from '../router/format-told.ts';
 import { toHttpResponse } from '../router/lambda-result.ts';
@@ -18,11 +19,16 @@ export function pastCutOff(invocation: PromotableInvocation, consumer: Consumer)
   const { awsRequestId, logStreamName: logStream } = context;
   const claim = { leaseUntil, invocation: awsRequestId, ...(logStream !== undefined && { logStream }) };
 
+  let seen: OperationRecord | undefined;
+
   return {
-    look: () => outlived.look(accepted, claim),
+    async look() {
+      seen = (await outlived.look(accepted, claim)) ?? seen;
+      return seen?.cancelRequestedAt === undefined ? undefined : 'canceled';
+    },
     async settle(ended) {
       try {
-        const { told } = await outlived.settle(accepted, resultOf(ended));
+        const { told } = await outlived.settle(accepted, resultOf(ended), seen);
         if (told !== undefined) return toLambdaResult(formatTold(told, request, gateway));
       } catch (error) {
         // The caller may still be there: what came of it is better than nothing. A caller that has a token gets the

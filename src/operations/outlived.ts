@@ -27,13 +27,14 @@ export interface Outlived {
    * attempt where somebody was. Rejects where the store does: then nobody knows.
    *
    * @param accepted the record that the router writes, with its token, where it gives one
+   * @param seen the promoted one, where a look has found it: saves a write that would only find it again
    */
-  settle(accepted: OperationRecord, result: AttemptResult): Promise<Settled>;
+  settle(accepted: OperationRecord, result: AttemptResult, seen?: OperationRecord): Promise<Settled>;
   /**
-   * Looks whether it was promoted, and canceled since. A claim that the router wrote for it gets to know where it runs, and
-   * until when.
+   * The record of one that was promoted; a cancel that its caller asked for is in it. A claim that the router wrote gets to
+   * know where the operation runs, and until when.
    */
-  look(accepted: OperationRecord, claim: Omit<Claim, 'attempt'>): Promise<'canceled' | undefined>;
+  look(accepted: OperationRecord, claim: Omit<Claim, 'attempt'>): Promise<OperationRecord | undefined>;
 }
 
 export function createOutlived(deps: OutlivedDeps): Outlived {
@@ -56,8 +57,8 @@ export function createOutlived(deps: OutlivedDeps): Outlived {
   }
 
   return {
-    async settle(accepted, result) {
-      const before = await recordBefore(answered(accepted, result, clock.now()), accepted);
+    async settle(accepted, result, seen) {
+      const before = seen ?? (await recordBefore(answered(accepted, result, clock.now()), accepted));
       if (before === undefined) return {};
       if (before.token !== accepted.token) return { told: toldOf(before) };
       const record = await settle(before, FIRST_ATTEMPT, result);
@@ -67,8 +68,7 @@ export function createOutlived(deps: OutlivedDeps): Outlived {
     async look({ token }, claim) {
       const record = await store.get(token);
       if (record === undefined) return undefined;
-      await change(token, (read) => claimTaken(read, claim, clock.now()), record);
-      return record.cancelRequestedAt === undefined ? undefined : 'canceled';
+      return (await change(token, (read) => claimTaken(read, claim, clock.now()), record)) ?? record;
     },
   };
 }

@@ -24,7 +24,20 @@ function setUp(faults: Partial<OperationStore> = {}) {
   const database = openEphemeralStore();
   onTestFinished(() => database.close());
   const real = createSqliteOperationStore(database.db);
-  const store = { ...real, ...faults };
+  const calls: string[] = [];
+  const noted = <A extends unknown[], R>(name: string, call: (...args: A) => R) => {
+    return (...args: A) => {
+      calls.push(name);
+      return call(...args);
+    };
+  };
+  const store: OperationStore = {
+    ...real,
+    create: noted('create', real.create),
+    get: noted('get', real.get),
+    update: noted('update', real.update),
+    ...faults,
+  };
   /** From now on there is no room for an outcome that succeeded. */
   const limit = () => {
     const fits = ({ outcome }: OperationRecord) => outcome?.state !== 'succeeded';
@@ -50,7 +63,7 @@ function setUp(faults: Partial<OperationStore> = {}) {
     return given;
   };
   const all = async () => (await real.list({}, { limit: 10 })).records;
-  return { ...outlived, store: real, sent, accepted, promote, all, limit };
+  return { ...outlived, store: real, sent, accepted, promote, all, limit, calls };
 }
 
 describe('what came of a handler that nobody was promised anything of', () => {
@@ -132,6 +145,28 @@ describe('what came of a handler that was promoted', () => {
   });
 });
 
+describe('what came of a handler that saw that it was promoted', () => {
+  it('ends its operation with one write', async () => {
+    const { look, settle, accepted, promote, calls, all } = setUp();
+    await promote();
+    const seen = await look(accepted, CLAIM);
+    calls.length = 0;
+    const { record } = await settle(accepted, succeeded('tea'), seen);
+    expect(calls).toEqual(['update']);
+    expect(await all()).toEqual([record]);
+    expect(record).toMatchObject({ state: 'ended', completion: { state: 'pending' } });
+  });
+
+  it('ends it as it is now, where somebody has written since', async () => {
+    const { look, settle, accepted, promote, store } = setUp();
+    await promote();
+    const seen = (await look(accepted, CLAIM))!;
+    await store.update(seen, cancelRequested(seen, { now: NOW })!.record);
+    const { record } = await settle(accepted, FAILED, seen);
+    expect(record).toMatchObject({ state: 'ended', outcome: { state: 'canceled' } });
+  });
+});
+
 describe('what came of a repeat of a start', () => {
   const repeatOf = (record: OperationRecord) => ({ ...record, token: tokenOf(record.key) });
 
@@ -171,8 +206,9 @@ describe('a look', () => {
   it('says where it runs and until when, once, and sends the wake-up for then', async () => {
     const { look, accepted, promote, all, sent } = setUp();
     await promote();
-    expect(await look(accepted, CLAIM)).toBeUndefined();
-    expect(await look(accepted, { ...CLAIM, invocation: 'another' })).toBeUndefined();
+    const seen = await look(accepted, CLAIM);
+    expect(await look(accepted, { ...CLAIM, invocation: 'another' })).toEqual(seen);
+    expect(await all()).toEqual([seen]);
     expect(await all()).toMatchObject([{ state: 'claimed', claim: { attempt: 1, ...CLAIM }, dueAt: NOW + 65_000 }]);
     expect(sent).toEqual(['wake 1 in 59000']);
   });
@@ -181,6 +217,6 @@ describe('a look', () => {
     const { look, accepted, promote, store } = setUp();
     const given = await promote();
     await store.update(given, cancelRequested(given, { now: NOW })!.record);
-    expect(await look(accepted, CLAIM)).toBe('canceled');
+    expect(await look(accepted, CLAIM)).toMatchObject({ cancelRequestedAt: NOW });
   });
 });

@@ -64,6 +64,8 @@ export interface Request {
   state: 'runs' | 'ended early' | 'ended late';
   /** Whether its router still waited for the answer of a handler that ended before its cut-off. */
   inTime: boolean;
+  /** The promoted record, where a look found it. */
+  seen?: OperationRecord;
   /** Whether the router has stopped waiting. */
   over: boolean;
   /** Whether the handler could not write what came of it. */
@@ -212,7 +214,7 @@ export class SimulatedPromotion {
     }
     const accepted = recordOf(request.invocation);
     const { settle } = createOutlived(this.depsOf(this.storeOf(request.handler, () => request)));
-    settle(accepted, attemptResultOf(own, this.now)).then(
+    settle(accepted, attemptResultOf(own, this.now), request.seen).then(
       ({ told }) => answered(told === undefined ? own : formatTold(told, { headers: SUPPORT }, undefined)),
       () => {
         request.unkept = true;
@@ -228,7 +230,12 @@ export class SimulatedPromotion {
     if (request?.invocation === undefined) return;
     const { look } = createOutlived(this.depsOf(this.storeOf(request.handler, () => request)));
     const claim = { leaseUntil: this.now + 60_000, invocation: `invocation ${request.run}` };
-    look(recordOf(request.invocation), claim).catch(() => {}); // another look follows
+    look(recordOf(request.invocation), claim).then(
+      (seen) => {
+        if (seen !== undefined) request.seen = seen;
+      },
+      () => {}, // another look follows
+    );
   }
 
   kill(index: number, who: 'router' | 'handler'): void {
