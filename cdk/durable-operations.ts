@@ -53,6 +53,7 @@ export class DurableOperations extends Construct {
   private readonly monitoring: Monitoring;
   private readonly endpointsTable: TableV2;
   private readonly served = new Set<TaskQueue>();
+  private readonly keepers = new Set<NexusFunction>();
 
   constructor(scope: Construct, id: string, props: DurableOperationsProps) {
     super(scope, id);
@@ -157,6 +158,13 @@ export class DurableOperations extends Construct {
       if (typeof authorization !== 'object') continue;
       allow(this.function.role as IRole, ['secretsmanager:GetSecretValue'], [authorization.secretArn]);
     }
+  }
+
+  /** Lets a handler keep the outcome of a direct start that ends when its caller's time is nearly over. */
+  letKeepOutcomes(handler: NexusFunction): void {
+    if (this.keepers.has(handler)) return;
+    this.keepers.add(handler);
+    allow(handler.role as IRole, ['dynamodb:PutItem'], [this.table.tableArn]);
   }
 
   /** Lets operations of a task queue be accepted, run by this handler, and taken up again. */

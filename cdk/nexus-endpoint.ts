@@ -108,6 +108,16 @@ export interface EndpointProps extends EndpointOptions {
    */
   readonly queuedOperations?: readonly string[];
   /**
+   * Operations that are answered with a token where they are not done in the caller's time, as `service/operation`; the
+   * handler goes on, and its result goes to the caller's callback. Only for callers whose callback is allowed, or that poll
+   * (`Prefer: respond-async`); any other gets the timeout as ever. Such an operation has the function's own time, the
+   * 60 s of a {@link NexusFunction} unless it says otherwise. The handler needs `queue: queuedDelivery()` of
+   * `nexus-lambda/aws`.
+   *
+   * @default - none: what is not done in time fails
+   */
+  readonly promotableOperations?: readonly string[];
+  /**
    * Accepts what cannot be delivered now, over a limit, by an open circuit or to a function without capacity, for later:
    * from callers that can take an asynchronous answer, as workflows can. The handler needs `queue: queuedDelivery()` of
    * `nexus-lambda/aws`.
@@ -193,7 +203,8 @@ export class NexusEndpoint extends Construct {
 
   /** Wires the queue of an endpoint that queues operations, and says to the registry what the router has to know of it. */
   private queueProperties(props: NexusEndpointProps): Omit<DeliveryProperties, 'allowedCallbacks' | 'deduplicate'> {
-    const { gateway, name, handler, queuedOperations, absorbFailures, allowedCallbacks, concurrency } = props;
+    const { gateway, name, handler, queuedOperations, promotableOperations, ...others } = props;
+    const { absorbFailures, allowedCallbacks, concurrency } = others;
     if (!takesFromQueue(props)) return {};
     if (!bringsToQueue(props)) {
       Annotations.of(this).addInfo(
@@ -215,10 +226,12 @@ export class NexusEndpoint extends Construct {
     const { taskQueue } = this;
     taskQueue.deliverTo(handler, name, concurrency);
     durable.serve(taskQueue, handler);
+    if (promotableOperations?.length) durable.letKeepOutcomes(handler);
     if (allowedCallbacks) durable.authorize(allowedCallbacks);
     return {
       ...(queuedOperations?.length && { queued: queuedOperations }),
       ...(absorbFailures?.length && { absorbFailures }),
+      ...(promotableOperations?.length && { promotable: promotableOperations }),
       queues: JSON.stringify({
         task: taskQueue.queue.queueUrl,
         deadLetter: taskQueue.deadLetterQueue.queueUrl,
@@ -273,12 +286,14 @@ export class NexusEndpoint extends Construct {
 /** What an endpoint's entry says of what else it uses: queues, and the table of answers. */
 type DeliveryProperties = Pick<
   EntryProperties,
-  'queued' | 'absorbFailures' | 'queues' | 'allowedCallbacks' | 'deduplicate'
+  'queued' | 'promotable' | 'absorbFailures' | 'queues' | 'allowedCallbacks' | 'deduplicate'
 >;
 
 /** Whether an endpoint's operations may come to its queue. */
-function bringsToQueue({ queuedOperations, absorbFailures, absorbOverload }: EndpointProps): boolean {
-  return absorbOverload === true || [queuedOperations, absorbFailures].some((names) => names?.length);
+function bringsToQueue({ absorbOverload, ...props }: EndpointProps): boolean {
+  const { queuedOperations, promotableOperations, absorbFailures } = props;
+  const lists = [queuedOperations, promotableOperations, absorbFailures];
+  return absorbOverload === true || lists.some((names) => names?.length);
 }
 
 /** Whether its handler takes some from there: one that queues nothing any more runs those that wait. */
@@ -438,8 +453,8 @@ export function checkEndpoint({
 }
 
 function queueProblems(props: EndpointProps): string[] {
-  const { queuedOperations = [], absorbFailures = [], allowedCallbacks } = props;
-  const problems = Object.entries({ queuedOperations, absorbFailures }).flatMap(([list, names]) =>
+  const { queuedOperations = [], promotableOperations = [], absorbFailures = [], allowedCallbacks } = props;
+  const problems = Object.entries({ queuedOperations, promotableOperations, absorbFailures }).flatMap(([list, names]) =>
     names
       .filter((name) => !/^[^/]+\/[^/]+$/.test(name))
       .map((name) => `"${name}" in its ${list} is no "service/operation"`),

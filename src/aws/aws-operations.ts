@@ -3,6 +3,7 @@ import type { SQSClient } from '@aws-sdk/client-sqs';
 import type { Logger } from '../handler/logger.ts';
 import { createHandWork, type HandWork } from '../operations/hand-work.ts';
 import { createOperations, type Operations, type OperationsDeps } from '../operations/operations.ts';
+import { createOutlived, type Outlived } from '../operations/outlived.ts';
 import type { OperationStore } from '../operations/ports.ts';
 import { createDynamoOperationStore } from './dynamodb-operation-store.ts';
 import { createSqsQueues } from './sqs-queues.ts';
@@ -21,6 +22,7 @@ export interface AwsOperationsDeps {
 /** Operations that are kept in DynamoDB and woken by SQS. */
 export function createAwsOperations(deps: AwsOperationsDeps): {
   readonly operations: Operations;
+  readonly outlived: Outlived;
   readonly store: OperationStore;
   readonly handWork: HandWork;
 } {
@@ -36,5 +38,10 @@ export function createAwsOperations(deps: AwsOperationsDeps): {
     cancelInner,
     logger,
   } satisfies OperationsDeps;
-  return { operations: createOperations(operationsDeps), store, handWork: createHandWork(operationsDeps) };
+  return {
+    operations: createOperations(operationsDeps),
+    outlived: createOutlived(operationsDeps),
+    handWork: createHandWork(operationsDeps),
+    store,
+  };
 }

@@ -98,6 +98,8 @@ export interface EntryProperties {
   readonly settings: string;
   /** Operations that are delivered through a queue, as `service/operation`. */
   readonly queued?: readonly string[];
+  /** Operations that are answered with a token where they are not done in the caller's time, as `service/operation`. */
+  readonly promotable?: readonly string[];
   /** Operations whose retryable failures are retried from their queue, as `service/operation`. */
   readonly absorbFailures?: readonly string[];
   /** JSON of QueueUrls, where its operations may be kept in queues. */

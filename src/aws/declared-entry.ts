@@ -36,6 +36,7 @@ export function declaredEntry(properties: EntryProperties, sources: EntrySources
     settings: parseSettings(properties),
     ...(properties.queued !== undefined && { queued: properties.queued }),
     ...(properties.absorbFailures !== undefined && { absorbFailures: properties.absorbFailures }),
+    ...(properties.promotable !== undefined && { promotable: properties.promotable }),
     ...(properties.queues !== undefined && { queues: JSON.parse(properties.queues) as QueueUrls }),
     ...(properties.allowedCallbacks !== undefined && {
       allowedCallbacks: parseAllowedCallbacks(JSON.parse(properties.allowedCallbacks)),

@@ -39,10 +39,10 @@ function requestOf({ $metadata: { requestId } }: InvokeAnswer): string {
   return requestId === undefined ? '' : `, request ${requestId}`;
 }
 
-/** The error where the time is over before the function has answered. */
-export function tooLate(functionArn: string): InvokeError {
+/** The error where the time is over before the function has answered; it may go on where it `goesOn`. */
+export function tooLate(functionArn: string, options: { readonly goesOn?: boolean } = {}): InvokeError {
   const called = `function ${functionName(functionArn)}`;
-  return new InvokeError('timeout', `${called} gave no answer within the time that the caller gave`);
+  return new InvokeError('timeout', `${called} gave no answer within the time that the caller gave`, options);
 }
 
 /** The error of Invoke itself: the function was not reached, or nobody knows. */

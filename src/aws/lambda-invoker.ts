@@ -39,7 +39,9 @@ export function createLambdaInvoker({ invokeFunction, logger, random }: LambdaIn
         return result;
       } catch (error) {
         const { name, functionArn } = endpoint;
-        const { reason, message, cause } = error as InvokeError;
+        const { reason, message, cause, goesOn } = error as InvokeError;
+        // The router has what it waits for: the time of a promotion.
+        if (goesOn && invocation.promotion) throw error;
         logger.warn('the handler gave no answer', { endpoint: name, functionArn, reason, message, cause });
         throw error;
       }
@@ -50,15 +52,19 @@ export function createLambdaInvoker({ invokeFunction, logger, random }: LambdaIn
   async function attempts(functionArn: string, payload: string, waitMs: number): Promise<InvokeAnswer> {
     if (waitMs <= 0) throw tooLate(functionArn);
     const late = new AbortController();
-    const timer = setTimeout(() => late.abort(tooLate(functionArn)), waitMs);
+    const timer = setTimeout(() => late.abort(tooLate(functionArn, { goesOn: true })), waitMs);
     try {
       for (let count = 1; ; count++) {
         try {
           return await invokeFunction(functionArn, payload, late.signal);
         } catch (error) {
-          late.signal.throwIfAborted();
-          if (count === MOST_ATTEMPTS || !neverRan(error)) throw invokeRequestError(error, functionArn);
-          await pause(FIRST_DELAY_MS * 2 ** (count - 1) * (0.5 + random() / 2), late.signal);
+          if (!neverRan(error)) late.signal.throwIfAborted();
+          // Where it never ran, nothing goes on that could be promoted, even if the time is over.
+          const isLast = count === MOST_ATTEMPTS || late.signal.aborted;
+          if (isLast || !neverRan(error)) throw invokeRequestError(error, functionArn);
+          await pause(FIRST_DELAY_MS * 2 ** (count - 1) * (0.5 + random() / 2), late.signal).catch(() => {
+            throw invokeRequestError(error, functionArn);
+          });
         }
       }
     } finally {

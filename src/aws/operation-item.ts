@@ -56,6 +56,8 @@ const KINDS: {
   start: 'packed',
   callback: 'json?',
   acceptedAt: 'number',
+  promotedAt: 'number?',
+  answeredAt: 'number?',
   expiresAt: 'number?',
   retainUntil: 'number',
   policy: 'json',

@@ -1,14 +1,7 @@
 import { BatchProcessor, EventType, processPartialResponse } from '@aws-lambda-powertools/batch';
-import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
-import { SQSClient } from '@aws-sdk/client-sqs';
-import { HandlerError } from 'nexus-rpc';
-import type { LambdaContext } from '../handler/invocation.ts';
-import { consoleLoggerOptions, createConsoleLogger } from '../handler/logger.ts';
-import type { HandleInvocation, SqsBatchResponse, SqsEvent } from '../handler/queue-side.ts';
-import { parseCancelResponse } from '../nexus/parse-response.ts';
-import { attemptInvocation, cancelInvocation } from '../operations/accept-start.ts';
+import type { SqsBatchResponse, SqsEvent } from '../handler/queue-side.ts';
+import { attemptInvocation } from '../operations/accept-start.ts';
 import { attemptResultOf } from '../operations/attempt-result.ts';
-import type { Operations } from '../operations/operations.ts';
 import type { OperationRecord } from '../operations/record.ts';
 import type { AttemptResult } from '../operations/transitions.ts';
 import { createEndpointView } from '../router/endpoint-view.ts';
@@ -16,27 +9,19 @@ import type { Gate } from '../router/gate.ts';
 import { createIntake } from '../router/intake.ts';
 import { toHttpResponse } from '../router/lambda-result.ts';
 import type { Endpoint } from '../router/ports.ts';
-import { attemptTimeMs, usableMs } from './attempt-time.ts';
+import { attemptTimeMs } from './attempt-time.ts';
 import { awsFlowGates } from './aws-flow-gates.ts';
-import { type AwsOperationsDeps, createAwsOperations } from './aws-operations.ts';
-import { CLIENT_OPTIONS, SQS_CLIENT_OPTIONS } from './client-options.ts';
 import { createDynamoEndpointRegistry } from './dynamodb-endpoint-registry.ts';
 import { createFlowMetrics } from './flow-metrics.ts';
+import {
+  bound,
+  CLIENTS,
+  type Consumer,
+  type ConsumerClients,
+  handlerOperations,
+  logger,
+} from './handler-operations.ts';
 import { parseWakeUp } from './queue-messages.ts';
-
-export interface Consumer {
-  readonly context: LambdaContext;
-  readonly handle: HandleInvocation;
-}
-
-/** What records are read from and written to, and messages sent by. */
-export interface ConsumerClients {
-  readonly dynamo: DynamoDBClient;
-  readonly sqs: SQSClient;
-}
-
-const logger = createConsoleLogger(consoleLoggerOptions(process.env));
-const CLIENTS: ConsumerClients = { dynamo: new DynamoDBClient(CLIENT_OPTIONS), sqs: new SQSClient(SQS_CLIENT_OPTIONS) };
 
 /** Runs the attempts that a batch of wake-ups is for, one after the other. */
 export async function consumeBatch(
@@ -60,7 +45,7 @@ export async function consumeBatch(
 async function wake(body: string, consumer: Consumer, clients: ConsumerClients): Promise<void> {
   const { table, from, ...message } = parseWakeUp(body);
   const { context } = consumer;
-  const operations = operationsOf({ tableName: table, endpointsTable: from.table }, consumer, clients);
+  const { operations } = handlerOperations({ tableName: table, endpointsTable: from.table }, consumer, clients);
   const { gate, endpointOf } = flowOf(from.table, clients);
   const intake = createIntake({ gate, endpointOf, operations, clock: Date, random: Math.random });
   const leaseMs = context.getRemainingTimeInMillis();
@@ -132,32 +117,4 @@ function flowOf(tableName: string, { dynamo }: ConsumerClients): QueueFlow {
   };
   flows.set(tableName, flow);
   return flow;
-}
-
-function operationsOf(
-  tables: Pick<AwsOperationsDeps, 'tableName' | 'endpointsTable'>,
-  { context, handle }: Consumer,
-  clients: ConsumerClients,
-): Operations {
-  const cancelInner = async (record: OperationRecord, innerToken: string) => {
-    const invocation = cancelInvocation(record, innerToken, usableMs(context.getRemainingTimeInMillis()));
-    try {
-      parseCancelResponse(toHttpResponse(await handle(invocation, bound(context))));
-    } catch (error) {
-      // What cannot be canceled any more, or never could, is not tried again.
-      if (!(error instanceof HandlerError) || error.retryable) throw error;
-    }
-  };
-  return createAwsOperations({ ...clients, ...tables, logger, cancelInner }).operations;
-}
-
-/** Lambda's own context has its members on its prototype. */
-function bound(context: LambdaContext): LambdaContext {
-  const { awsRequestId, functionName, logStreamName } = context;
-  return {
-    awsRequestId,
-    functionName,
-    ...(logStreamName !== undefined && { logStreamName }),
-    getRemainingTimeInMillis: () => context.getRemainingTimeInMillis(),
-  };
 }

@@ -35,7 +35,7 @@ export function parseProperties(given: GivenProperties): GateProperties | EntryP
 }
 
 /** Properties that list operations. */
-const LISTS = ['queued', 'absorbFailures'] as const;
+const LISTS = ['queued', 'promotable', 'absorbFailures'] as const;
 
 /** Those of an endpoint whose operations may be kept in queues. */
 function queueProperties(
@@ -48,12 +48,6 @@ function queueProperties(
     ...(queues !== undefined && { queues: text(given, 'queues') }),
     ...(allowedCallbacks !== undefined && { allowedCallbacks: text(given, 'allowedCallbacks') }),
   };
-}
-
-function texts(given: GivenProperties, name: string): readonly string[] {
-  const { [name]: value } = given;
-  if (Array.isArray(value) && value.every((one) => typeof one === 'string')) return value;
-  throw wrong(name, value, 'a list of texts');
 }
 
 /** The settings of an entry. Whether their names and ranges are right is for `checkEndpointSpec` to say. */
@@ -91,6 +85,12 @@ function text(given: GivenProperties, name: string): string {
   const value = given[name];
   if (typeof value === 'string' && value !== '') return value;
   throw wrong(name, value, 'text');
+}
+
+function texts(given: GivenProperties, name: string): readonly string[] {
+  const value = given[name];
+  if (Array.isArray(value) && value.every((one) => typeof one === 'string')) return value;
+  throw wrong(name, value, 'a list of texts');
 }
 
 function flag(given: GivenProperties, name: string): 'true' | 'false' {

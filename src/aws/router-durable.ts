@@ -6,6 +6,7 @@ import type { EndpointView } from '../router/endpoint-view.ts';
 import { createOperationInvoker } from '../router/operation-invoker.ts';
 import { createOperationPolling } from '../router/operation-polling.ts';
 import type { Invoker } from '../router/ports.ts';
+import type { PromotionOperations } from '../router/promotion.ts';
 import { createAwsOperations } from './aws-operations.ts';
 import { callbacksOf } from './callbacks.ts';
 import { ROUTER_SQS_CLIENT_OPTIONS } from './client-options.ts';
@@ -19,8 +20,10 @@ export interface RouterDurableDeps {
   readonly logger: Logger;
 }
 
+export type RouterDurable = DurableDelivery & PromotionOperations;
+
 /** The router's part of queued delivery; in a file of its own, which the first request that needs it loads. */
-export function routerDurable(deps: RouterDurableDeps): DurableDelivery {
+export function routerDurable(deps: RouterDurableDeps): RouterDurable {
   const { dynamo, tableName, endpointsTable, endpoints, invoker, logger } = deps;
   const { cancel: cancelInner } = createOperationInvoker({ registry: endpoints, invoker, clock: Date, logger });
   const { operations, store } = createAwsOperations({
@@ -43,5 +46,6 @@ export function routerDurable(deps: RouterDurableDeps): DurableDelivery {
   return {
     answer: async (...request) => (await polling.answer(...request)) ?? (await durable.answer(...request)),
     absorb: durable.absorb,
+    accept: operations.accept,
   };
 }

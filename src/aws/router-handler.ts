@@ -12,14 +12,15 @@ import {
 } from '../handler/lambda-event.ts';
 import { consoleLoggerOptions, createConsoleLogger, type Logger } from '../handler/logger.ts';
 import type { NexusHttpResponse } from '../nexus/message.ts';
-import type { Caller } from '../router/caller.ts';
-import type { DurableDelivery } from '../router/durable-delivery.ts';
+import { RecordTooLargeError } from '../operations/errors.ts';
 import { createEndpointView } from '../router/endpoint-view.ts';
 import { failureResponse } from '../router/failure-response.ts';
+import type { EmitFlowEvent } from '../router/flow-event.ts';
 import { isManagementPath } from '../router/management-path.ts';
-import type { Endpoint } from '../router/ports.ts';
-import { createRouter, type Router } from '../router/router.ts';
+import { createPromotion } from '../router/promotion.ts';
+import { createRouter, type Router, type RouterDeps } from '../router/router.ts';
 import { awsFlowGates } from './aws-flow-gates.ts';
+import { callbacksOf } from './callbacks.ts';
 import { ROUTER_CLIENT_OPTIONS } from './client-options.ts';
 import { ENV } from './contract.ts';
 import { createDynamoEndpointRegistry } from './dynamodb-endpoint-registry.ts';
@@ -27,7 +28,7 @@ import { requiredVariable } from './environment.ts';
 import { createFlowMetrics, type FlowMetrics } from './flow-metrics.ts';
 import { createLambdaInvoker, lambdaInvokeFunction } from './lambda-invoker.ts';
 import { lazyDeduplication } from './lazy-deduplication.ts';
-import type { RouterDurableDeps } from './router-durable.ts';
+import type { RouterDurable, RouterDurableDeps } from './router-durable.ts';
 import type { Manage, RouterManagementDeps } from './router-management.ts';
 
 export interface RouterHandlerDeps {
@@ -98,15 +99,14 @@ export function routerHandlerOfEnvironment(): RouterHandler {
   });
   const invoker = createLambdaInvoker({ invokeFunction: lambdaInvokeFunction(), logger, random: Math.random });
   const operationsTable = process.env[ENV.operationsTable] || undefined;
-  const durable = operationsTable
-    ? durableOf({ dynamo: client, tableName: operationsTable, endpointsTable: tableName, endpoints, invoker, logger })
-    : undefined;
   const flow = createFlowMetrics({ gateway: tableName, logger, clock: Date });
   const { direct: gate } = awsFlowGates({ dynamo: client, tableName, endpoints, logger, emit: flow.emit });
+  const { emit } = flow;
+  const keeping = { dynamo: client, endpointsTable: tableName, endpoints, invoker, logger, emit };
   const router = createRouter({
     ...{ endpoints, invoker, gate, emit: flow.emit, clock: Date },
     deduplicate: lazyDeduplication({ dynamo: client, tableName: process.env[ENV.answersTable], logger }),
-    ...(durable && { durable }),
+    ...(operationsTable && durableParts({ ...keeping, tableName: operationsTable })),
   });
   const administrators = (process.env[ENV.administrators] ?? '').split(' ').filter((one) => one !== '');
   const tables = { endpointsTable: tableName, operationsTable };
@@ -123,36 +123,55 @@ function manageOf(deps: RouterManagementDeps): Manage {
   };
 }
 
-/** Loads queued delivery with the first request that may be about it, so that direct calls start without it. */
-function durableOf(deps: RouterDurableDeps): DurableDelivery {
-  let loading: Promise<DurableDelivery> | undefined;
-  async function load(): Promise<DurableDelivery> {
-    loading ??= import('./router-durable.ts').then(({ routerDurable }) => routerDurable(deps));
-    return loading;
-  }
+interface DurablePartsDeps extends RouterDurableDeps {
+  readonly emit: EmitFlowEvent;
+}
 
-  /** What the store refused is said as it is; all else is logged, and something to try again. */
-  async function unlessUnreachable<T>(endpoint: Endpoint, { principal }: Caller, done: () => Promise<T>): Promise<T> {
+/** Loads what keeps operations with the first request that may be about it, so that direct calls start without it. */
+function durableParts(deps: DurablePartsDeps): Pick<RouterDeps, 'durable' | 'promotion'> {
+  const { invoker, logger, tableName, endpointsTable, emit } = deps;
+  let loaded: Promise<RouterDurable> | undefined;
+  const load = () => {
+    loaded ??= import('./router-durable.ts').then(({ routerDurable }) => routerDurable(deps));
+    return loaded;
+  };
+
+  async function kept<T>(about: object, work: Promise<T>): Promise<T> {
     try {
-      return await done();
+      return await work;
     } catch (error) {
-      if (error instanceof HandlerError) throw error;
-      deps.logger.error('operations could not be read or written', { endpoint: endpoint.name, principal, error });
+      if (error instanceof HandlerError || error instanceof RecordTooLargeError) throw error;
+      logger.error('operations could not be read or written', { ...about, error });
       const unkept = 'the store of operations could not be reached; the log of the router says why';
       throw new HandlerError('UNAVAILABLE', unkept, { stackTrace: '' });
     }
   }
 
   return {
-    async answer(endpoint, request, caller) {
-      const isDirect = !endpoint.queued?.length && request.method === 'POST' && !request.path.endsWith('/cancel');
-      if (isDirect) return undefined;
-      return unlessUnreachable(endpoint, caller, async () => (await load()).answer(endpoint, request, caller));
+    durable: {
+      async answer(endpoint, request, caller) {
+        const isDirect = !endpoint.queued?.length && request.method === 'POST' && !request.path.endsWith('/cancel');
+        if (isDirect) return undefined;
+        const about = { endpoint: endpoint.name, principal: caller.principal };
+        return kept(about, (await load()).answer(endpoint, request, caller));
+      },
+      async absorb(endpoint, request, caller, absorption) {
+        if (endpoint.queues === undefined) return undefined;
+        const about = { endpoint: endpoint.name, principal: caller.principal };
+        return kept(about, (await load()).absorb(endpoint, request, caller, absorption));
+      },
     },
-    async absorb(endpoint, request, caller, absorption) {
-      if (endpoint.queues === undefined) return undefined;
-      const { absorb } = await load();
-      return unlessUnreachable(endpoint, caller, () => absorb(endpoint, request, caller, absorption));
-    },
+    promotion: createPromotion({
+      ...{ invoker, clock: Date, callbacksOf, emit, tables: { operations: tableName, endpoints: endpointsTable } },
+      load: async () => {
+        const { accept } = await load();
+        return {
+          accept: (transition) => {
+            const { endpoint, principal } = transition.record;
+            return kept({ endpoint, principal }, accept(transition));
+          },
+        };
+      },
+    }),
   };
 }

@@ -23,6 +23,7 @@ interface DevArguments {
   readonly ephemeral?: true;
   readonly queue?: readonly string[];
   readonly deduplicate?: true;
+  readonly promote?: readonly string[];
   readonly dataConverter?: string;
 }
 
@@ -85,7 +86,13 @@ export function devCommand(): Command {
       new Option(
         '--queue <service/operation>',
         'deliver this operation through a queue, where it waits while the module does not load; repeatable (default: none)',
-      ).argParser((operation: string, before: readonly string[] = []) => [...before, parseOperation(operation)]),
+      ).argParser(addOperation),
+    )
+    .addOption(
+      new Option(
+        '--promote <service/operation>',
+        "answer this operation with a token where it is not done in its caller's time, and go on; repeatable (default: none)",
+      ).argParser(addOperation),
     )
     .addOption(
       new Option(
@@ -101,6 +108,10 @@ export function devCommand(): Command {
     )
     .addHelpText('after', EXAMPLE)
     .action(dev);
+}
+
+function addOperation(operation: string, before: readonly string[] = []): readonly string[] {
+  return [...before, parseOperation(operation)];
 }
 
 async function dev(modulePath: string, given: DevArguments): Promise<void> {
@@ -131,6 +142,7 @@ function toDevOptions(modulePath: string, given: DevArguments): DevOptions {
     ...(given.ephemeral ? {} : { dataFolder: given.data }),
     ...(given.queue === undefined ? {} : { queue: given.queue }),
     ...(given.deduplicate && { deduplicate: true }),
+    ...(given.promote === undefined ? {} : { promote: given.promote }),
     ...(given.dataConverter === undefined ? {} : { dataConverterPath: given.dataConverter }),
   };
 }

@@ -13,6 +13,9 @@ import { formatDistance, formatFields, formatMoment, formatTable, oneLine, type 
 
 type Field = readonly [name: string, text: string];
 
+/** Of a direct start whose outcome was kept. */
+const ANSWERED: Field = ['completion', 'none: its caller was answered with the outcome'];
+
 /** A line for each, the newest first. */
 export function formatOperations(operations: readonly OperationSummary[], shown: Shown): string {
   const heads = ['TOKEN', 'ENDPOINT', 'OPERATION', 'STATE', 'ATTEMPT', 'AGE', 'NEXT', 'LAST FAILURE'];
@@ -59,10 +62,13 @@ export function formatDescription(operation: OperationDescription, shown: Shown)
       ? undefined
       : ['crashes', `${operation.crashes} of ${policy.poisonAttempts} that dead-letter it`],
     ...outcomeFields(operation, shown),
-    ...completionFields(operation, shown),
+    ...(operation.answeredAt === undefined ? completionFields(operation, shown) : [ANSWERED]),
     cancelField(operation, shown),
     operation.innerToken === undefined ? undefined : ['inner token', oneLine(operation.innerToken)],
     ['accepted', `${when(operation.acceptedAt)} from ${oneLine(principal)}`],
+    operation.promotedAt === undefined
+      ? undefined
+      : ['promoted', `${when(operation.promotedAt)}: its handler took longer than its caller waits`],
     operation.expiresAt === undefined ? undefined : ['times out', when(operation.expiresAt)],
     ['forgotten', when(operation.forgottenAt)],
     ['input', `${input.bytes} bytes${input.contentType === undefined ? '' : ` of ${oneLine(input.contentType)}`}`],
@@ -109,11 +115,12 @@ function stateOf({ state, outcome, completion }: OperationSummary): string {
     : `${outcome.state}, completion ${completion.state}`;
 }
 
-function longStateOf({ state, outcome, completion }: OperationSummary): string {
+function longStateOf({ state, outcome, completion, answeredAt }: OperationDescription): string {
   if (state === 'dead-lettered') return 'dead-lettered: it crashed too often, and waits for somebody';
   if (state === 'handed-over') return 'handed-over: the handler answered with a token of its own';
   if (outcome === undefined) return state;
-  return completion === undefined ? `ended: ${outcome.state}; its caller polls` : `ended: ${outcome.state}`;
+  const isPolled = completion === undefined && answeredAt === undefined;
+  return isPolled ? `ended: ${outcome.state}; its caller polls` : `ended: ${outcome.state}`;
 }
 
 function nextOf({ nextAttemptAt, completion }: OperationSummary, { now }: Shown): string {
@@ -131,10 +138,8 @@ function runningField({ claim }: OperationDescription, shown: Shown): Field | un
   if (claim === undefined) return undefined;
   const { attempt, leaseUntil, invocation, logStream } = claim;
   const log = logStream === undefined ? '' : `, log stream ${oneLine(logStream)}`;
-  return [
-    'runs',
-    `attempt ${attempt}, until ${formatMoment(leaseUntil, shown)}; invocation ${oneLine(invocation)}${log}`,
-  ];
+  const where = invocation === '' ? '' : `; invocation ${oneLine(invocation)}${log}`;
+  return ['runs', `attempt ${attempt}, until ${formatMoment(leaseUntil, shown)}${where}`];
 }
 
 function failureFields(
@@ -147,6 +152,7 @@ function failureFields(
   const last: Field = ['last failure', `attempt ${attempt}, ${formatMoment(at, shown)}: ${oneLine(message)}`];
   if (crash === undefined) return [last];
   const { invocation, logStream } = crash;
+  if (invocation === '' && functionArn !== undefined) return [last, ['its log', 'that of the function, at that time']];
   if (functionArn === undefined && logStream === undefined) {
     return [last, ['its log', 'on the terminal of nexus-lambda dev, at that time']];
   }

@@ -21,6 +21,8 @@ export interface NexusInvocation {
   readonly timeoutMs: number;
   /** What stands in front of the router and has its habits; none in the dev server. */
   readonly gateway?: Gateway;
+  /** Where the handler may go on past the time of its caller, who is given a token then. */
+  readonly promotion?: PromotionTerms;
   readonly request: {
     readonly method: string;
     /** Below `/nexus/endpoints/{endpoint}/services`, with its leading slash; escaped unless the gateway decoded it. */
@@ -30,6 +32,25 @@ export interface NexusInvocation {
     /** Base64; empty for no body. */
     readonly body: string;
   };
+}
+
+/** What a handler needs that goes on past the time of its caller. */
+export interface PromotionTerms {
+  /**
+   * Milliseconds, counted from when the handler receives this: until then it answers and writes nothing, from then on it
+   * writes what came of it before it answers. A handler that cannot write has `timeoutMs`, which is the same.
+   */
+  readonly cutOffMs: number;
+  /** None in the dev server, which writes for its handlers. */
+  readonly tables?: PromotionTables;
+  /** The operation's record as it would be accepted now, less what is in `request`; `draftOf` of src/operations makes it. */
+  readonly draft: object;
+}
+
+/** Names of the tables that a handler writes what came of an operation into, and finds its endpoint in. */
+export interface PromotionTables {
+  readonly operations: string;
+  readonly endpoints: string;
 }
 
 /** Asks a handler Lambda which services and operations it has, as a deploy does before it lets a version serve. */

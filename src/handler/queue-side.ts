@@ -1,4 +1,8 @@
 import type { LambdaContext, LambdaHttpResult, NexusInvocation } from './invocation.ts';
+import type { PastCutOff, PromotableInvocation } from './outlive.ts';
+
+/** What of the function's time is kept for writing how an attempt ended. */
+export const WRITE_RESERVE_MS = 2_000;
 
 /** A batch of messages of an SQS queue: the members that are used. */
 export interface SqsEvent {
@@ -25,6 +29,8 @@ export type HandleInvocation = (invocation: NexusInvocation, context: LambdaCont
  */
 export interface QueueSide {
   consume(event: SqsEvent, context: LambdaContext, handle: HandleInvocation): Promise<SqsBatchResponse>;
+  /** For an invocation that has gone on past its cut-off. Rejects where it cannot be loaded. */
+  pastCutOff(invocation: PromotableInvocation, context: LambdaContext, handle: HandleInvocation): Promise<PastCutOff>;
 }
 
 export function isSqsEvent(event: unknown): event is SqsEvent {

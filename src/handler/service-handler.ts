@@ -9,6 +9,7 @@ import type { NexusInterceptorsFactory } from './interceptors.ts';
 import type { ContractAnswer, ContractQuery, LambdaContext, LambdaHttpResult } from './invocation.ts';
 import { isContractQuery, parseLambdaEvent, toLambdaResult } from './lambda-event.ts';
 import { consoleLoggerOptions, createConsoleLogger, type Logger } from './logger.ts';
+import { isPromotable, outlive, type PromotableInvocation } from './outlive.ts';
 import { isSqsEvent, type QueueSide, type SqsBatchResponse, type SqsEvent } from './queue-side.ts';
 import { retireLambdaEnvironment } from './retirement.ts';
 import { operationFailure } from './run-operation.ts';
@@ -132,6 +133,17 @@ export function createServiceHandler(options: ServiceHandlerOptions): ServiceLam
     return { result, abandoned: invocation.abandoned };
   }
 
+  /** Runs one invocation after the other, and says whether one of them goes on after its answer. */
+  function attempts() {
+    const all = { abandoned: false };
+    const handle = async (one: unknown, context: LambdaContext) => {
+      const { result, abandoned } = await attempt(one, context);
+      all.abandoned ||= abandoned;
+      return result;
+    };
+    return { all, handle };
+  }
+
   async function takeBatch(event: SqsEvent, context: LambdaContext): Promise<SqsBatchResponse> {
     if (options.queue === undefined) {
       throw new TypeError(
@@ -139,20 +151,35 @@ export function createServiceHandler(options: ServiceHandlerOptions): ServiceLam
           "queue: queuedDelivery() of 'nexus-lambda/aws', or take queuedOperations from its endpoints",
       );
     }
-    let someAbandoned = false;
-    const response = await options.queue.consume(event, context, async (one, itsContext) => {
-      const { result, abandoned } = await attempt(one, itsContext);
-      someAbandoned ||= abandoned;
-      return result;
-    });
-    if (someAbandoned) await retire(response, context);
+    const { all, handle } = attempts();
+    const response = await options.queue.consume(event, context, handle);
+    if (all.abandoned) await retire(response, context);
     return response;
   }
 
+  async function takePromotable(
+    queue: QueueSide,
+    invocation: PromotableInvocation,
+    { context, elapsedMs }: { readonly context: LambdaContext; readonly elapsedMs: number },
+  ): Promise<LambdaHttpResult> {
+    const { all, handle } = attempts();
+    const load = () => queue.pastCutOff(invocation, context, handle);
+    const result = await outlive({ invocation, context, elapsedMs, handle, load });
+    if (all.abandoned) await retire(result, context);
+    return result;
+  }
+
+  let isCold = true;
+
   const handler = async (event: unknown, context: LambdaContext) => {
+    const elapsedMs = isCold ? startMs() : 0;
+    isCold = false;
     // Before the middlewares: theirs are requests.
     if (isContractQuery(event)) return { nexusContract: 1, services: answering.services.contract } as const;
     if (isSqsEvent(event)) return takeBatch(event, context);
+    if (options.queue && isPromotable(event)) {
+      return takePromotable(options.queue, event, { context, elapsedMs });
+    }
     const { result, abandoned } = await attempt(event, context);
     if (abandoned) await retire(result, context);
     return result;
@@ -171,6 +198,11 @@ export function createServiceHandler(options: ServiceHandlerOptions): ServiceLam
     onError: chained(chain.onError as (middleware: NonNullable<Middleware['onError']>) => unknown),
   });
   return serviceHandler;
+}
+
+/** Milliseconds that the start of this environment took of its first request, which waited for it. */
+function startMs(): number {
+  return process.env.AWS_LAMBDA_INITIALIZATION_TYPE === 'on-demand' ? performance.now() : 0;
 }
 
 async function retire(answer: LambdaHttpResult | SqsBatchResponse, context: LambdaContext): Promise<void> {

@@ -49,6 +49,8 @@ export interface DevOptions {
   readonly dataFolder?: string;
   /** Operations that are delivered through a queue, as `service/operation`. */
   readonly queue?: readonly string[];
+  /** Operations that are answered with a token where they are not done in the caller's time, as `service/operation`. */
+  readonly promote?: readonly string[];
   /** Whether a repeated start gets the answer of the first one. */
   readonly deduplicate?: boolean;
   /** Absolute. */
@@ -98,8 +100,8 @@ export async function startDev(options: DevOptions, terminal: DevTerminal): Prom
     ...{ circuits, limits: createSqliteLimitStore(store.db), clock: Date, random: Math.random, newId: randomUUID },
     ...{ logger, emit },
   });
-  const { durable, polling, ...queued } = createLocalOperations({
-    ...{ db: store.db, registry, invoker, target, gate: gates.queued, clock: Date, logger },
+  const { durable, polling, promotion, ...queued } = createLocalOperations({
+    ...{ db: store.db, registry, invoker, target, gate: gates.queued, emit, clock: Date, logger },
     events: {
       attempted: (record, ms) => say(formatAttemptLine(record, { ms, now: Date.now() }, terminal.stdout)),
       completed: (record, ms) => say(formatCompletionLine(record, { ms, now: Date.now() }, terminal.stdout)),
@@ -124,6 +126,7 @@ export async function startDev(options: DevOptions, terminal: DevTerminal): Prom
     ...(deduplicate && { deduplicate }),
     durable,
     polling,
+    promotion,
     endpoints: { get: registry.get, getLatest: registry.get, settle: async () => {} },
     invoker,
     gate: gates.direct,
@@ -190,8 +193,8 @@ export async function startDev(options: DevOptions, terminal: DevTerminal): Prom
       serving = bundle;
       await publishEndpoint(registry, { name: options.endpoint, target, services, ...deliveryOf(options) });
       await closeCircuit(options.endpoint, { registry, store: circuits, clock: Date });
-      for (const name of missingOperations(options, services)) {
-        complain(`--queue ${name}: the module has no such operation; it has ${namesIn(services).join(', ')}`);
+      for (const [flag, name] of missingOperations(options, services)) {
+        complain(`--${flag} ${name}: the module has no such operation; it has ${namesIn(services).join(', ')}`);
       }
       const waiting = await queued.serve();
       if (waiting > 0) say(`${waiting} queued ${waiting === 1 ? 'operation goes' : 'operations go'} on`);
@@ -266,17 +269,24 @@ function temporalOf({ temporalAddress, temporalNamespace, taskQueue }: DevOption
   };
 }
 
-function deliveryOf({ queue = [], deduplicate }: DevOptions): Pick<EndpointSpec, 'queued' | 'deduplicate'> {
+type Delivery = Pick<EndpointSpec, 'queued' | 'promotable' | 'deduplicate'>;
+
+function deliveryOf({ queue = [], promote = [], deduplicate }: DevOptions): Delivery {
   return {
     ...(queue.length > 0 && { queued: [...new Set(queue)] }),
+    ...(promote.length > 0 && { promotable: [...new Set(promote)] }),
     ...(deduplicate && { deduplicate }),
   };
 }
 
-/** Of `--queue`: those that the module does not have, or not any more. */
-function missingOperations(options: DevOptions, services: readonly ServiceContract[]): string[] {
-  const { queued = [] } = deliveryOf(options);
-  return queued.filter((name) => !namesIn(services).includes(name));
+/** Of `--queue` and `--promote`: those that the module does not have, or not any more. */
+function missingOperations(options: DevOptions, services: readonly ServiceContract[]): (readonly [string, string])[] {
+  const { queued = [], promotable = [] } = deliveryOf(options);
+  const named = [
+    ...queued.map((name) => ['queue', name] as const),
+    ...promotable.map((name) => ['promote', name] as const),
+  ];
+  return named.filter(([, name]) => !namesIn(services).includes(name));
 }
 
 /** As `--queue` takes them. */

@@ -64,12 +64,16 @@ export function createLocalInvoker({ target, ...deps }: LocalInvokerDeps): Local
     throw moduleError(problem);
   }
 
-  async function run(invocation: NexusInvocation, canceled?: AbortSignal): Promise<LambdaHttpResult> {
+  /** @param waitMs after which nobody waits for it, where that is less than its own time */
+  async function run(invocation: NexusInvocation, waitMs: number, canceled?: AbortSignal): Promise<LambdaHttpResult> {
     const endsAt = performance.now() + invocation.timeoutMs;
     const late = Promise.withResolvers<never>();
     late.promise.catch(() => {}); // it may fire between two of those that wait for it
     let environment: ExecutionEnvironment | undefined;
     const timer = setTimeout(() => late.reject(timeoutError(invocation, environment)), invocation.timeoutMs);
+    // A handler that goes on without its caller must not hold up others: it may block the event loop.
+    const suspicion = setTimeout(() => environment && serving.timedOut(environment), waitMs);
+    if (waitMs >= invocation.timeoutMs) clearTimeout(suspicion);
     try {
       environment = await Promise.race([usable(), late.promise]);
       const timeoutMs = Math.max(0, endsAt - performance.now());
@@ -79,6 +83,7 @@ export function createLocalInvoker({ target, ...deps }: LocalInvokerDeps): Local
       throw error;
     } finally {
       clearTimeout(timer);
+      clearTimeout(suspicion);
     }
   }
 
@@ -87,8 +92,8 @@ export function createLocalInvoker({ target, ...deps }: LocalInvokerDeps): Local
       if (serving.serves) return 'serves';
       return loading.size > 0 ? 'loads' : 'refuses';
     },
-    async invoke({ target: { namespace, taskQueue } }, invocation, _waitMs, canceled) {
-      if (namespace === target.namespace && taskQueue === target.taskQueue) return run(invocation, canceled);
+    async invoke({ target: { namespace, taskQueue } }, invocation, waitMs, canceled) {
+      if (namespace === target.namespace && taskQueue === target.taskQueue) return run(invocation, waitMs, canceled);
       throw new InvokeError(
         'no-handler',
         `nothing serves task queue "${taskQueue}" in namespace "${namespace}"; ` +

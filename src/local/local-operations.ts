@@ -5,6 +5,7 @@ import { createCompletionAlarms } from '../operations/completion-alarms.ts';
 import { createCompletionPoster } from '../operations/completion-poster.ts';
 import { createHandWork } from '../operations/hand-work.ts';
 import { createOperations, type Operations, type OperationsDeps } from '../operations/operations.ts';
+import { createOutlived } from '../operations/outlived.ts';
 import type { OperationFilter, WakeUp } from '../operations/ports.ts';
 import type { OperationRecord } from '../operations/record.ts';
 import type { AttemptResult } from '../operations/transitions.ts';
@@ -15,7 +16,9 @@ import { createOperationInvoker, LONGEST_ATTEMPT_MS } from '../router/operation-
 import { createOperationManagement, type OperationManagement } from '../router/operation-management.ts';
 import { createOperationPolling, type OperationPolling } from '../router/operation-polling.ts';
 import type { Clock, EndpointRegistry, Invoker, Target } from '../router/ports.ts';
+import { createPromotion, type Promotion } from '../router/promotion.ts';
 import { createDelayedQueue } from './delayed-queue.ts';
+import { createOutlivingInvoker } from './outliving-invoker.ts';
 import { createSqliteOperationStore, type SqliteOperationStore } from './sqlite-operation-store.ts';
 import { watchStore } from './watched-store.ts';
 
@@ -50,6 +53,7 @@ export interface LocalOperations {
   readonly operations: Operations;
   readonly durable: DurableDelivery;
   readonly polling: OperationPolling;
+  readonly promotion: Promotion;
   readonly management: OperationManagement;
   /** Goes on with every operation that a process before this one accepted. No attempt is made before `serve`. */
   start(): Promise<void>;
@@ -118,7 +122,19 @@ export function createLocalOperations(deps: LocalOperationsDeps): LocalOperation
     cancelInner: invoker.cancel,
     logger,
   } satisfies OperationsDeps;
-  const operations = createOperations(operationsDeps);
+  const ordinary = createOperations(operationsDeps);
+  const outliving = createOutlivingInvoker({
+    ...{ invoker: deps.invoker, outlived: createOutlived(operationsDeps), clock, logger },
+    ended: ({ token }, result) => noteCrash(token, result),
+    settled: (record, ms) => events.attempted?.(record, ms),
+  });
+  const operations: Operations = {
+    ...ordinary,
+    async cancel(record) {
+      await ordinary.cancel(record);
+      outliving.cancel(record.token);
+    },
+  };
   const intake = createIntake({
     ...{ gate, operations, clock, random: Math.random },
     endpointOf: (name) => registry.get(name),
@@ -152,9 +168,13 @@ export function createLocalOperations(deps: LocalOperationsDeps): LocalOperation
     running.set(token, record);
     const result = await invoker.attempt(record, canceled);
     running.delete(token);
-    if (result.kind === 'crashed') suspects.add(token);
-    else suspects.delete(token);
+    noteCrash(token, result);
     return result;
+  }
+
+  function noteCrash(token: string, { kind }: AttemptResult): void {
+    if (kind === 'crashed') suspects.add(token);
+    else suspects.delete(token);
   }
 
   async function complete(token: string): Promise<void> {
@@ -195,6 +215,11 @@ export function createLocalOperations(deps: LocalOperationsDeps): LocalOperation
       hasQueue: () => true,
     }),
     polling: createOperationPolling({ store, clock, changed, closing: closing.signal }),
+    promotion: createPromotion({
+      ...{ invoker: outliving, clock, callbacksOf: () => LOOPBACK },
+      load: async () => operations,
+      emit: ({ kind, ...event }) => logger.debug(`an operation was ${kind}`, event),
+    }),
     management: createOperationManagement({
       ...{ store, operations, handWork: createHandWork(operationsDeps), clock },
     }),
@@ -228,9 +253,9 @@ export function createLocalOperations(deps: LocalOperationsDeps): LocalOperation
     async close() {
       closing.abort();
       clearInterval(timer);
-      const ended = Promise.all([wakeUps.close(), suspectWakeUps.close()]).then(() => true);
+      const ended = Promise.all([wakeUps.close(), suspectWakeUps.close(), outliving.idle()]).then(() => true);
       if (!(await Promise.race([ended, after(WORTH_SAYING_MS)]))) {
-        events.waitingFor?.([...running.values()], patienceMs);
+        events.waitingFor?.([...running.values(), ...outliving.running.values()], patienceMs);
       }
       const inTime = await Promise.race([ended, after(patienceMs)]);
       await Promise.all([completions.close(), reconciling]);

@@ -8,7 +8,9 @@ import type { Endpoint, EndpointRegistry, EndpointSpec } from '../router/ports.t
 export async function publishEndpoint(registry: EndpointRegistry, spec: EndpointSpec): Promise<Endpoint> {
   const stored = await registry.get(spec.name);
   if (stored === undefined) return registry.create(spec);
-  const said = ({ target, services, queued, deduplicate }: EndpointSpec) => ({ target, services, queued, deduplicate });
+  const said = ({ target, services, queued, promotable, deduplicate }: EndpointSpec) => ({
+    ...{ target, services, queued, promotable, deduplicate },
+  });
   if (isDeepStrictEqual(said(stored), said(spec))) return stored;
   return registry.update(
     { ...spec, ...(stored.description === undefined ? {} : { description: stored.description }) },

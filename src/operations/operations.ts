@@ -1,13 +1,12 @@
 import type { CompletionRequest } from '../nexus/completion.ts';
 import { type ChangeDeps, createChange } from './change.ts';
-import { RecordTooLargeError } from './errors.ts';
 import { formatStoredCompletion } from './format-stored-completion.ts';
 import type { OperationStore, WakeUp } from './ports.ts';
 import type { Claim, OperationRecord, Transition } from './record.ts';
 import { LONGEST_DELAY_MS } from './retry-policy.ts';
+import { settleAttempt } from './settle-attempt.ts';
 import {
   type AttemptResult,
-  attemptEnded,
   type CompletionResult,
   cancelRequested,
   completionAttempted,
@@ -77,6 +76,7 @@ export function createOperations(deps: OperationsDeps): Operations {
   /** What runs in this process, to be told of a cancel at once; others look at the record. */
   const running = new Map<string, AbortController>();
   const moment = () => ({ now: clock.now(), random: random() });
+  const settle = settleAttempt(change, moment);
 
   async function wakeWithout(claim: Omit<Claim, 'attempt'>, { token, attempt, reason }: WakeUp): Promise<void> {
     const read = await store.get(token);
@@ -95,20 +95,6 @@ export function createOperations(deps: OperationsDeps): Operations {
       case 'run':
         // Somebody wrote between the claim and the read: the message comes again.
         throw new Error(`operation ${token} could not be claimed`);
-    }
-  }
-
-  /** Writes how an attempt ended. A result that the store has no room for would have none the next time either. */
-  async function settle(record: OperationRecord, attempt: number, result: AttemptResult) {
-    const { token } = record;
-    const ended = (how: AttemptResult) => (read: OperationRecord) =>
-      attemptEnded(read, { ...moment(), attempt, result: how });
-    try {
-      return await change(token, ended(result), record);
-    } catch (error) {
-      if (!(error instanceof RecordTooLargeError)) throw error;
-      const message = `the result cannot be kept: ${error.message}`;
-      return change(token, ended({ kind: 'failed', retryable: false, message, failure: { message } }));
     }
   }
 

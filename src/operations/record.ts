@@ -92,6 +92,13 @@ export interface OperationRecord {
   /** None where the caller polls. */
   readonly callback?: StoredCallback;
   readonly acceptedAt: number;
+  /** When its caller was given the token because the handler, which was running, took longer than the caller waits. */
+  readonly promotedAt?: number;
+  /**
+   * When the handler of a direct start had its outcome, so shortly before its caller would have been given a token that the
+   * outcome is kept: it is the answer, and no completion is due. Nobody has this record's token.
+   */
+  readonly answeredAt?: number;
   /** When the caller gives up on it (`Operation-Timeout`). */
   readonly expiresAt?: number;
   /** When it may be forgotten. */

@@ -29,7 +29,7 @@ export type Received =
 type Changes = { readonly [K in keyof OperationRecord]?: OperationRecord[K] | undefined };
 
 /** The one way to a new version of a record: `undefined` takes a member away. */
-function change(record: OperationRecord, changes: Changes, effects: readonly Effect[], now: number): Transition {
+export function change(record: OperationRecord, changes: Changes, effects: readonly Effect[], now: number): Transition {
   const members = Object.entries({ ...record, ...changes, version: record.version + 1, dueAt: undefined });
   const next = Object.fromEntries(members.filter(([, value]) => value !== undefined)) as unknown as OperationRecord;
   const due = dueAt(next, now);
@@ -325,6 +325,6 @@ function completeAt(at: number, now: number): Effect {
 }
 
 /** What a message can wait at once; who receives it early sends it on. */
-function hop(ms: number): number {
+export function hop(ms: number): number {
   return Math.max(0, Math.min(ms, LONGEST_DELAY_MS));
 }

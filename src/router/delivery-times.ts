@@ -23,3 +23,21 @@ export function deliveryTimes(leftMs: number): DeliveryTimes {
   const waitMs = left - Math.min(WAY_BACK_MS, left * WAY_BACK_SHARE);
   return { waitMs, handlerMs: waitMs - Math.min(TRANSPORT_MS, waitMs * TRANSPORT_SHARE) };
 }
+
+/** Milliseconds of a direct delivery whose caller may be answered with a token, each from now. */
+export interface PromotionTimes {
+  /** From then on the handler writes what came of it before it answers, counted from when it receives the request. */
+  readonly cutOffMs: number;
+  /** When the router answers with a token. */
+  readonly promoteMs: number;
+}
+
+/** What writing the record takes, on a connection that has to be made first. */
+const WRITE_MS = 500;
+const WRITE_SHARE = 0.1;
+
+/** Shares out the time that the router may wait, `waitMs` of {@link DeliveryTimes}. */
+export function promotionTimes(waitMs: number): PromotionTimes {
+  const promoteMs = waitMs - Math.min(WRITE_MS, waitMs * WRITE_SHARE);
+  return { promoteMs, cutOffMs: promoteMs - Math.min(TRANSPORT_MS, promoteMs * TRANSPORT_SHARE) };
+}

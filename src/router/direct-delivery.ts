@@ -10,6 +10,7 @@ import type { EmitFlowEvent } from './flow-event.ts';
 import type { DeliveryResult, Gate } from './gate.ts';
 import { toHttpResponse } from './lambda-result.ts';
 import type { Endpoint, Invoker } from './ports.ts';
+import type { Promotion } from './promotion.ts';
 
 export interface DirectDeliveryDeps {
   readonly invoker: Invoker;
@@ -17,6 +18,8 @@ export interface DirectDeliveryDeps {
   readonly gate?: Gate;
   /** Left out where nothing can be kept for later. */
   readonly durable?: Pick<DurableDelivery, 'absorb'>;
+  /** Left out where no operation is answered with a token for want of time. */
+  readonly promotion?: Promotion;
   readonly emit?: EmitFlowEvent;
 }
 
@@ -40,7 +43,7 @@ export interface Delivery {
  */
 export type DirectDelivery = (delivery: Delivery) => Promise<NexusHttpResponse>;
 
-export function createDirectDelivery({ invoker, gate, durable, emit }: DirectDeliveryDeps): DirectDelivery {
+export function createDirectDelivery({ invoker, gate, durable, promotion, emit }: DirectDeliveryDeps): DirectDelivery {
   /** What was refused, or failed, accepted for later; `undefined` where that cannot be, for whatever reason. */
   async function absorbed(
     { endpoint, request, caller }: Delivery,
@@ -60,9 +63,12 @@ export function createDirectDelivery({ invoker, gate, durable, emit }: DirectDel
     }
   }
 
-  async function invoke({ endpoint, invocation, waitMs }: Delivery): Promise<Delivered> {
+  async function invoke(delivery: Delivery): Promise<Delivered> {
+    const { endpoint, invocation, waitMs } = delivery;
     try {
-      const response = toHttpResponse(await invoker.invoke(endpoint, invocation, waitMs));
+      const inTime = await promotion?.deliver(endpoint, delivery);
+      if (inTime?.isPromoted) return { response: inTime.response, result: { kind: 'unjudged' } };
+      const response = inTime?.response ?? toHttpResponse(await invoker.invoke(endpoint, invocation, waitMs));
       return { response, result: deliveryResultOf(response, waitMs) };
     } catch (error) {
       if (error instanceof InvokeError) return { error, result: deliveryResultOf(error, waitMs) };

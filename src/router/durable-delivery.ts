@@ -173,13 +173,15 @@ function storedCallback({ href: url }: URL, { callbackHeaders: headers }: StartR
 }
 
 /** RFC 7240: a list of preferences. */
-function prefersAsync({ headers }: NexusHttpRequest): boolean {
+export function prefersAsync({ headers }: NexusHttpRequest): boolean {
   return (headers[HEADER.prefer] ?? '')
     .split(',')
     .some((preference) => /^\s*respond-async\s*(?:;|$)/i.test(preference));
 }
 
-function retryPolicy({ retryInitialMs, retryMaxMs, retryAttempts, poisonAttempts }: EndpointSettings): RetryPolicy {
+/** How an endpoint's operations are tried again. */
+export function retryPolicy(settings: EndpointSettings): RetryPolicy {
+  const { retryInitialMs, retryMaxMs, retryAttempts, poisonAttempts } = settings;
   return {
     initialMs: retryInitialMs ?? SETTINGS.retryInitialMs.default ?? DEFAULT_RETRY_POLICY.initialMs,
     maxMs: retryMaxMs ?? SETTINGS.retryMaxMs.default ?? DEFAULT_RETRY_POLICY.maxMs,

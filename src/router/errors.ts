@@ -54,9 +54,12 @@ export type InvokeErrorReason =
 export class InvokeError extends Error {
   override readonly name = 'InvokeError';
   readonly reason: InvokeErrorReason;
+  /** Whether the handler may still run: whoever waited for it only stopped waiting. */
+  readonly goesOn: boolean;
 
-  constructor(reason: InvokeErrorReason, message: string, options?: ErrorOptions) {
+  constructor(reason: InvokeErrorReason, message: string, options?: ErrorOptions & { readonly goesOn?: boolean }) {
     super(message, options);
     this.reason = reason;
+    this.goesOn = options?.goesOn ?? false;
   }
 }

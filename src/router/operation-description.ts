@@ -55,6 +55,10 @@ export interface OperationDescription extends OperationSummary {
   readonly input: { readonly bytes: number; readonly contentType?: string };
   /** Those of the caller, such as the event of its workflow, and those of the outcome. */
   readonly links: readonly StoredLink[];
+  /** When its caller was given the token: the handler, which ran already, took longer than the caller waits. */
+  readonly promotedAt?: string;
+  /** When the handler of a direct start had the outcome, of which nobody else is to be told: it was the answer. */
+  readonly answeredAt?: string;
   /** When the caller gives up on it. */
   readonly expiresAt?: string;
   readonly forgottenAt: string;
@@ -113,7 +117,7 @@ export function summarizeOperation(record: OperationRecord): OperationSummary {
 /** @param functionArn of the endpoint's handler */
 export function describeOperation(record: OperationRecord, functionArn?: string): OperationDescription {
   const { principal, namespace, taskQueue, requestId, start, callback, expiresAt, retainUntil } = record;
-  const { policy, crashes, claim, cancelRequestedAt, cancelForward, innerToken } = record;
+  const { policy, crashes, claim, cancelRequestedAt, cancelForward, innerToken, promotedAt, answeredAt } = record;
   const contentType = start.headers[HEADER.contentType];
   return {
     ...summaryOf(record),
@@ -124,6 +128,8 @@ export function describeOperation(record: OperationRecord, functionArn?: string)
     ...(functionArn !== undefined && { functionArn }),
     input: { bytes: Buffer.byteLength(start.body, 'base64'), ...(contentType !== undefined && { contentType }) },
     links: linksOf(record),
+    ...(promotedAt !== undefined && { promotedAt: iso(promotedAt) }),
+    ...(answeredAt !== undefined && { answeredAt: iso(answeredAt) }),
     ...(expiresAt !== undefined && { expiresAt: iso(expiresAt) }),
     forgottenAt: iso(retainUntil),
     policy,

@@ -5,13 +5,12 @@ import { HEADER } from '../nexus/headers.ts';
 import type { NexusHttpRequest, NexusHttpResponse } from '../nexus/message.ts';
 import { queryParameter } from '../nexus/path.ts';
 import { quote } from '../nexus/quote.ts';
-import { formatFailureResponse, formatStartResponse, isTemporalCaller } from '../nexus/response.ts';
 import { parseToken } from '../operations/operation-token.ts';
 import type { OperationStore } from '../operations/ports.ts';
-import type { OperationRecord, Outcome, StoredStart } from '../operations/record.ts';
-import { fromStoredLink, fromStoredPayload } from '../operations/stored-payload.ts';
+import type { OperationRecord, StoredStart } from '../operations/record.ts';
 import { type Caller, MAX_TIMEOUT_MS } from './caller.ts';
 import { deliveryTimes } from './delivery-times.ts';
+import { formatOutcome } from './format-outcome.ts';
 import type { Clock, Endpoint } from './ports.ts';
 
 export interface OperationPollingDeps {
@@ -139,21 +138,6 @@ function waitOf({ query }: NexusHttpRequest): number | undefined {
 function longestWaitMs({ headers }: NexusHttpRequest, { gatewayMs = MAX_TIMEOUT_MS }: Caller): number {
   const requestTimeoutMs = parseDuration(headers[HEADER.requestTimeout] ?? '') ?? MAX_TIMEOUT_MS;
   return deliveryTimes(Math.min(requestTimeoutMs, gatewayMs, MAX_TIMEOUT_MS)).waitMs;
-}
-
-function formatOutcome(
-  outcome: Outcome,
-  { headers }: NexusHttpRequest,
-  gateway: Gateway | undefined,
-): NexusHttpResponse {
-  if (outcome.state !== 'succeeded') {
-    const failureSupport = headers[HEADER.failureSupport] === 'true';
-    return formatFailureResponse(outcome.failure, { failureSupport, operationState: outcome.state });
-  }
-  // Every gateway adds a type to what has none.
-  const emptyBodyAs = gateway === undefined ? 'nothing' : isTemporalCaller(headers) ? 'temporal-payload' : 'json-null';
-  const links = outcome.links.map(fromStoredLink);
-  return formatStartResponse({ kind: 'sync', payload: fromStoredPayload(outcome.payload), links }, { emptyBodyAs });
 }
 
 function stillRunning({ service, operation }: StoredStart, waited: boolean): NexusHttpResponse {

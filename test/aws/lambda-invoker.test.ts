@@ -45,8 +45,8 @@ function setUp(...attempts: InvokeFunction[]) {
     lines,
     invoked,
     /** What comes of an invocation, with all the time that it may take. */
-    async outcome(waitMs = 10_000, endpoint = ENDPOINT) {
-      const outcome = invoker.invoke(endpoint, INVOCATION, waitMs).catch((error: unknown) => error);
+    async outcome(waitMs = 10_000, endpoint = ENDPOINT, sent = INVOCATION) {
+      const outcome = invoker.invoke(endpoint, sent, waitMs).catch((error: unknown) => error);
       await vi.advanceTimersByTimeAsync(Math.max(0, waitMs));
       return outcome;
     },
@@ -66,6 +66,15 @@ const hangs: InvokeFunction = (_arn, _payload, signal) =>
     if (signal.aborted) abort();
     signal.addEventListener('abort', abort);
   });
+
+/** Is throttled when the signal fires. */
+const throttledAt =
+  (ms: number): InvokeFunction =>
+  (_arn, _payload, signal) =>
+    new Promise((_resolve, reject) => {
+      signal.addEventListener('abort', () => reject(throttle()));
+      setTimeout(reject, ms + 1_000, new Error('it was not given up'));
+    });
 
 describe('a Lambda invoker', () => {
   beforeEach(() => void vi.useFakeTimers());
@@ -142,6 +151,30 @@ describe('a Lambda invoker', () => {
     expect(lines).toHaveLength(1);
   });
 
+  it('says of a function that was given up that it goes on, and warns of none that is promoted then', async () => {
+    const promotable = { ...INVOCATION, promotion: { cutOffMs: 1_000, draft: {} } };
+    const { outcome, lines } = setUp(hangs);
+    expect(await outcome(2_000, ENDPOINT, promotable)).toMatchObject({ reason: 'timeout', goesOn: true });
+    expect(lines).toEqual([]);
+  });
+
+  it.each<[string, InvokeFunction, number]>([
+    ['was throttled until the time was over', fails(throttle), 49],
+    ['was throttled as the time was over', throttledAt(2_000), 2_000],
+    [
+      'ran into its own timeout',
+      async () => ({
+        FunctionError: 'Unhandled',
+        Payload: Buffer.from('{"errorType":"Sandbox.Timedout"}'),
+        $metadata: {},
+      }),
+      10_000,
+    ],
+    ['lost its connection', fails(() => broken('ECONNRESET')), 10_000],
+  ])('says of a function that %s that nothing goes on', async (_what, invoke, waitMs) => {
+    expect(await setUp(invoke).outcome(waitMs)).toMatchObject({ name: 'InvokeError', goesOn: false });
+  });
+
   it('waits until then, and no shorter', async () => {
     const slow: InvokeFunction = () => new Promise((resolve) => setTimeout(resolve, 1_999, ANSWER));
     expect(await setUp(slow).outcome(2_000)).toEqual(RESULT);
@@ -149,7 +182,7 @@ describe('a Lambda invoker', () => {
 
   it('makes no attempt when the time ends between two of them, nor without any time', async () => {
     const { outcome, invoked } = setUp(fails(throttle), async () => ANSWER);
-    expect(await outcome(49)).toMatchObject({ reason: 'timeout' });
+    expect(await outcome(49)).toMatchObject({ reason: 'throttled' });
     expect(invoked).toHaveLength(1);
     const late = setUp();
     for (const waitMs of [0, -1]) expect(await late.outcome(waitMs)).toMatchObject({ reason: 'timeout' });

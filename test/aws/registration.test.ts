@@ -514,6 +514,10 @@ describe('properties that are wrong', () => {
       'the property allowBreakingChange of the custom resource is "yes"; it takes "true" or ',
     ],
     [{ deduplicate: true }, 'the property deduplicate of the custom resource is true; it takes "true" or "false", '],
+    [
+      { promotable: 'orders/place' },
+      'the property promotable of the custom resource is "orders/place"; it takes a list ',
+    ],
     [{ settings: '{' }, 'the property settings of the custom resource is "{"; it takes a JSON object such as '],
     [{ settings: '[]' }, 'the property settings of the custom resource is "[]"; it takes a JSON object such as '],
     [{ settings: 'null' }, 'the property settings of the custom resource is "null"; it takes a JSON object such as '],

@@ -338,6 +338,50 @@ describe('the entry of an endpoint that queues operations', () => {
   });
 });
 
+describe('an endpoint that promotes operations', () => {
+  const PROMOTED = { queuedOperations: [], promotableOperations: ['orders/ship'] } as const;
+
+  it('has what one that queues them has, and says which', () => {
+    const { template } = deploy(PROMOTED);
+    template.resourceCountIs('AWS::Lambda::EventSourceMapping', 2);
+    const { Properties, DependsOn = [] } = entryOf(template);
+    expect(Properties.promotable).toEqual(['orders/ship']);
+    expect(Properties).not.toHaveProperty('queued');
+    expect(Properties).toHaveProperty('queues');
+    expect(DependsOn).toContainEqual(expect.stringMatching(/^NexusTaskQueuedefaultordersDelivery/));
+  });
+
+  it('lets its handler keep outcomes, as one that only queues does not', () => {
+    expect(actionsOf(deploy(PROMOTED).template, 'HandlerRole')).toContain('dynamodb:PutItem');
+    expect(actionsOf(deploy().template, 'HandlerRole')).not.toContain('dynamodb:PutItem');
+  });
+
+  it('lets it keep them where another endpoint of its task queue only queues', () => {
+    const stack = createStack();
+    const gateway = new NexusGateway(stack, 'Nexus');
+    const handler = createHandler(stack, 'Handler');
+    gateway.addEndpoint('orders', { ...QUEUED, handler });
+    for (const name of ['slow-orders', 'slower-orders']) gateway.addEndpoint(name, { ...QUEUED, ...PROMOTED, handler });
+    const actions = actionsOf(Template.fromStack(stack), 'HandlerRole');
+    expect(actions.filter((action) => action === 'dynamodb:PutItem')).toHaveLength(1);
+  });
+
+  it('is never a collocated one, which has no router to answer for it', () => {
+    const stack = createStack();
+    const handler = createHandler(stack, 'Handler');
+    const props = {
+      ...{ taskQueue: 'orders', handler },
+      promotableOperations: ['orders/ship'],
+    };
+    type Collocated = Parameters<NexusGateway['addCollocatedEndpoint']>[1];
+    // @ts-expect-error promotableOperations is none of its properties
+    const refused: Collocated = { ...({} as Collocated), promotableOperations: ['orders/ship'] };
+    expect(refused).toHaveProperty('promotableOperations');
+    new NexusGateway(stack, 'Nexus').addCollocatedEndpoint('orders', props);
+    expect(entryOf(Template.fromStack(stack)).Properties).not.toHaveProperty('promotable');
+  });
+});
+
 describe('a gateway', () => {
   it('has none of this where nothing is queued, callbacks or not', () => {
     const allowedCallbacks = [{ origin: 'https://temporal.example.com', authorization: { secretArn: 'arn:aws:s' } }];
@@ -418,6 +462,7 @@ describe('the synth fails', () => {
   });
 
   it.each([
+    [{ promotableOperations: ['ship'] }, /"ship" in its promotableOperations is no "service\/operation"/],
     [{ queuedOperations: ['ship'] }, /"ship" in its queuedOperations is no "service\/operation"/],
     [{ absorbFailures: ['ship'] }, /"ship" in its absorbFailures is no "service\/operation"/],
     [

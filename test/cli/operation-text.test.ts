@@ -115,6 +115,28 @@ describe('a description', () => {
     expect(text).toContain('cancel        asked for 2026-01-31T10:29:00+01:00 (1m ago), not passed on yet');
   });
 
+  it('says that it was promoted, or that its caller was answered', () => {
+    const claim = { attempt: 1, leaseUntil: '2026-01-31T09:31:00.000Z', invocation: '' };
+    const promoted = { ...DESCRIBED, state: 'claimed', claim, promotedAt: '2026-01-31T09:20:09.000Z' } as const;
+    const text = formatDescription(promoted, SHOWN);
+    expect(text).toContain('runs          attempt 1, until 2026-01-31T10:31:00+01:00 (in 1m)\n');
+    expect(text).toContain(
+      'promoted      2026-01-31T10:20:09+01:00 (9m51s ago): its handler took longer than its caller waits',
+    );
+    const { callback: _, ...direct } = DESCRIBED;
+    const answered = { ...direct, state: 'ended', outcome: ENDED, answeredAt: ENDED.at } as const;
+    const lines = formatDescription(answered, SHOWN).split('\n');
+    expect(lines).toContain('state         ended: failed');
+    expect(lines).toContain('completion    none: its caller was answered with the outcome');
+  });
+
+  it("says nothing of a log that nobody knows of a crash's", () => {
+    const crash = { invocation: '' };
+    const lastFailure = { at: QUEUED.acceptedAt, attempt: 1, message: 'never ended', crash };
+    const text = formatDescription({ ...DESCRIBED, lastFailure, functionArn: 'arn' }, SHOWN);
+    expect(text).toContain('its log       that of the function, at that time');
+  });
+
   it('says how far the completion is, and what its last attempt came to', () => {
     const completion = {
       state: 'pending',

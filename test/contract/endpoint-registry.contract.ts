@@ -31,6 +31,8 @@ export function describeEndpointRegistry(
     functionArn: 'arn:aws:lambda:eu-west-1:111122223333:function:Shop:live',
     owner: 'arn:aws:cloudformation:eu-west-1:111122223333:stack/Shop#Entry',
     settings: { requestsPerSecond: 0.5, burst: 3, retryMaxMs: 86_400_000 },
+    queued: ['orders/place'],
+    promotable: ['orders/cancel order'],
     deduplicate: true,
   };
 

@@ -172,6 +172,8 @@ const first = fc.record(
     start: fc.record({ service: text, operation: text, headers: dictionary, query: text, body: base64 }),
     callback: fc.record({ url: text, headers: dictionary }),
     expiresAt: time,
+    promotedAt: time,
+    answeredAt: time,
     retainUntil: time,
     queues: fc.record({ task: text, deadLetter: text, completion: text }),
     policy: fc.record(

@@ -33,3 +33,13 @@ it('updates target and services, and keeps the description and other endpoints',
   });
   expect((await registry.list()).map(({ name }) => name)).toEqual(['bank', 'shop']);
 });
+
+it('updates which operations are queued and promoted', async () => {
+  const registry = openRegistry();
+  await publishEndpoint(registry, { ...SPEC, queued: ['orders/place'] });
+  const changed = { ...SPEC, promotable: ['orders/place'] };
+  const published = await publishEndpoint(registry, changed);
+  expect(published).toMatchObject({ ...changed, version: 2 });
+  expect(published).not.toHaveProperty('queued');
+  expect(await publishEndpoint(registry, changed)).toEqual(published);
+});

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
-import { deliveryTimes } from '../../src/router/delivery-times.ts';
+import { deliveryTimes, promotionTimes } from '../../src/router/delivery-times.ts';
 
 it.each([
   [30_000, 29_800, 28_800],
@@ -38,3 +38,15 @@ it('gives no handler less because its caller has more time', () => {
     }),
   );
 });
+
+it.each([
+  [29_800, 29_300, 28_300],
+  [9_800, 9_300, 8_300],
+  [3_000, 2_700, 2_160],
+  [1_000, 900, 720],
+])(
+  'of %d ms to wait promotes after %d, and has the handler write what it has from %d on',
+  (waitMs, promoteMs, cutOffMs) => {
+    expect(promotionTimes(waitMs)).toEqual({ promoteMs, cutOffMs });
+  },
+);

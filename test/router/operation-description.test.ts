@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { encodeBase64 } from '../../src/nexus/base64.ts';
 import type { JsonPayload, ProtoFailure } from '../../src/nexus/proto-failure.ts';
+import { promoted } from '../../src/operations/promotion.ts';
 import type { OperationRecord } from '../../src/operations/record.ts';
 import { attemptEnded, cancelRequested, leaseExpired, received } from '../../src/operations/transitions.ts';
 import { describeOperation, resultOf, summarizeOperation } from '../../src/router/operation-description.ts';
@@ -165,4 +166,9 @@ describe('the result', () => {
   ])('is the state of one that is %s', (state, record, more) => {
     expect(resultOf(record)).toEqual({ token: record.token, state, ...more });
   });
+});
+
+it('says when an operation was promoted', () => {
+  const { record } = promoted(QUEUED, { leaseUntil: NOW + 900_000, now: NOW });
+  expect(describeOperation(record)).toMatchObject({ state: 'claimed', promotedAt: AT });
 });
