@@ -258,6 +258,10 @@ describe('the roles', () => {
     ]);
     expect(actionsOf(template, 'HandlerRole')).toEqual([
       'dynamodb:GetItem',
+      'dynamodb:Query',
+      // On the table of endpoints: circuits and limits.
+      'dynamodb:UpdateItem',
+      'dynamodb:UpdateItem',
       'dynamodb:UpdateItem',
       ...log,
       ...take,

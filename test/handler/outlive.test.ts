@@ -147,7 +147,7 @@ describe('a promotable invocation', () => {
 
   it.each([
     ['has nothing to write with', { queue: false }, {}],
-    ['is not told where to write', { queue: true }, { table: undefined }],
+    ['is not told where to write', { queue: true }, { tables: undefined }],
   ])("has its caller's time where the function %s", async (_, options, promotion) => {
     const { call, seen, counts } = setUp(options);
     const answer = call(100_000, { promotion });
