@@ -60,6 +60,7 @@ export function createCircuitGate(deps: CircuitGateDeps): Gate {
     const success = rememberSuccess(known, beganAt);
     const decide: Decide = (circuit, attempt) => (attempt <= MOST_RAISES ? successSeen(circuit, success) : undefined);
     if (decide(known.newest(), 1) !== undefined) await known.change(decide, 'a request succeeded');
+    else if (known.isUnshared()) await known.publish();
   }
 
   function rememberSuccess(known: KnownCircuit, beganAt: number) {

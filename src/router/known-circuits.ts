@@ -27,6 +27,10 @@ export interface KnownCircuit {
    * What cannot be written holds for this environment, until it learns of a write that came after the one it was made from.
    */
   change(decide: Decide, why: string): Promise<boolean>;
+  /** Whether the last change could not be written, and is known here alone. */
+  isUnshared(): boolean;
+  /** Writes what could not be written when it was decided, unless somebody wrote since. To be called as requests succeed. */
+  publish(): Promise<void>;
   /** Of this environment alone. */
   own: OwnResults;
   /** When this environment last wrote a failure. */
@@ -63,15 +67,32 @@ export function createKnownCircuits(deps: KnownCircuitsDeps): (endpoint: Endpoin
   function create({ name, createdAt }: Endpoint) {
     /** Where it could not be written, it has the version of the stored one that it was made from. */
     let circuit: StoredCircuit = AT_REST;
+    let unshared = false;
 
     function see(view: Endpoint | undefined): void {
       const seen = view?.createdAt === createdAt ? view.circuit : undefined;
-      if (seen !== undefined && seen.version > circuit.version) circuit = seen;
+      if (seen === undefined || seen.version <= circuit.version) return;
+      circuit = seen;
+      unshared = false;
     }
 
     function newest(): StoredCircuit {
       see(latest?.(name));
       return circuit;
+    }
+
+    function learn(stored: StoredCircuit = AT_REST): void {
+      circuit = stored;
+      unshared = false;
+    }
+
+    async function publish(): Promise<void> {
+      const own = newest();
+      if (!unshared) return;
+      const next = { ...own, version: own.version + 1 };
+      const written = await write(name, next);
+      if (written?.kind === 'conflict') learn(written.stored);
+      else if (written !== undefined && circuit === own) learn(next);
     }
 
     async function change(decide: Decide, why: string): Promise<boolean> {
@@ -81,9 +102,10 @@ export function createKnownCircuits(deps: KnownCircuitsDeps): (endpoint: Endpoin
         if (next === undefined) return false;
         const written = await write(name, next);
         if (written?.kind === 'conflict') {
-          circuit = written.stored ?? AT_REST;
+          learn(written.stored);
         } else if (written !== undefined || circuit === read) {
           circuit = written === undefined ? { ...next, version: read.version } : next;
+          unshared = written === undefined;
           announce(name, read, next, written === undefined ? why + UNSHARED : why);
           return true;
         }
@@ -92,7 +114,7 @@ export function createKnownCircuits(deps: KnownCircuitsDeps): (endpoint: Endpoin
     }
 
     const own: OwnResults = { failures: [], succeededAt: NEVER, successMs: 0 };
-    return { createdAt, see, known: { newest, change, own, raisedAt: NEVER } };
+    return { createdAt, see, known: { newest, change, isUnshared: () => unshared, publish, own, raisedAt: NEVER } };
   }
 
   /** `undefined` where the store cannot be written. */

@@ -257,6 +257,7 @@ it('whatever happens, one request at most goes to a handler whose circuit is ope
         await time.pass(seconds * SECOND);
       }
       handler = 'works';
+      if (fleet.isDown) tableIsBackAt = time.now();
       fleet.isDown = false;
       // A lease of a probe that crashed, the time that it is open, and a view.
       await time.pass(35 * SECOND + 10 * SECOND + 10 * SECOND);
