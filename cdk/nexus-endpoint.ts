@@ -232,10 +232,13 @@ export class NexusEndpoint extends Construct {
       ...(queuedOperations?.length && { queued: queuedOperations }),
       ...(absorbFailures?.length && { absorbFailures }),
       ...(promotableOperations?.length && { promotable: promotableOperations }),
-      queues: JSON.stringify({
-        task: taskQueue.queue.queueUrl,
-        deadLetter: taskQueue.deadLetterQueue.queueUrl,
-        completion: durable.completionQueue.queueUrl,
+      // A record names its own; the router keeps nothing for later where the entry names none.
+      ...(bringsToQueue(props) && {
+        queues: JSON.stringify({
+          task: taskQueue.queue.queueUrl,
+          deadLetter: taskQueue.deadLetterQueue.queueUrl,
+          completion: durable.completionQueue.queueUrl,
+        }),
       }),
     };
   }

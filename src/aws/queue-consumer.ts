@@ -57,7 +57,8 @@ async function wake(body: string, consumer: Consumer, clients: ConsumerClients):
       claim: { leaseUntil, invocation, ...(logStream !== undefined && { logStream }) },
       async run(record, canceled) {
         const result = await attempt(record, canceled);
-        ended(result);
+        // What was told to stop says nothing about the handler.
+        if (!canceled.aborted) ended(result);
         return result;
       },
     }),

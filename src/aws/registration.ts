@@ -121,7 +121,7 @@ export function createRegistration({ registry: registryOf, readContract, log }: 
       const stored = await registry.get(properties.endpoint, signal);
       const candidate = read ?? (step === 'older' ? stored?.previousServices : undefined) ?? stored?.services ?? [];
       check(properties, { candidate, stored, claimant });
-      checkQueued(properties, candidate);
+      checkNames(properties, candidate);
       const spec = declaredEntry(properties, { owner, candidate, stored, before, goesBack: step === 'older' });
       signal.throwIfAborted();
       await (stored === undefined ? registry.create(spec) : registry.update(spec, stored.version));
@@ -204,12 +204,21 @@ export function createRegistration({ registry: registryOf, readContract, log }: 
 }
 
 /** A misspelt name would be delivered directly, and nobody would be told. */
-function checkQueued({ endpoint, queued = [] }: EntryProperties, candidate: readonly ServiceContract[]): void {
+function checkNames(properties: EntryProperties, candidate: readonly ServiceContract[]): void {
+  const { endpoint, queued, promotable, absorbFailures } = properties;
   const names = candidate.flatMap(({ name, operations }) => operations.map((operation) => `${name}/${operation}`));
-  const unknown = queued.filter((name) => !names.includes(name));
-  if (unknown.length === 0) return;
+  const lists = { queuedOperations: queued, promotableOperations: promotable, absorbFailures };
+  const unknown = Object.entries(lists).map(([list, given = []]) => [
+    list,
+    given.filter((name) => !names.includes(name)),
+  ]);
+  const [list, wrong] = unknown.find(([, some]) => some?.length) ?? [];
+  if (list === undefined) return;
   throw new Error(
-    `endpoint "${endpoint}": queuedOperations names ${unknown.map((name) => `"${name}"`).join(', ')}, which its handler does not ` +
+    `endpoint "${endpoint}": ${list} names ${[wrong ?? []]
+      .flat()
+      .map((name) => `"${name}"`)
+      .join(', ')}, which its handler does not ` +
       `have; it has ${names
         .slice(0, 20)
         .map((name) => `"${name}"`)

@@ -17,7 +17,7 @@ import { createEndpointView } from '../router/endpoint-view.ts';
 import { failureResponse } from '../router/failure-response.ts';
 import type { EmitFlowEvent } from '../router/flow-event.ts';
 import { isManagementPath } from '../router/management-path.ts';
-import { createPromotion } from '../router/promotion.ts';
+import type { Promotion } from '../router/promotion.ts';
 import { createRouter, type Router, type RouterDeps } from '../router/router.ts';
 import { awsFlowGates } from './aws-flow-gates.ts';
 import { callbacksOf } from './callbacks.ts';
@@ -49,6 +49,13 @@ const ANSWER_RESERVE_MS = 200;
 /** What the router keeps for itself of its function's own timeout, to answer before Lambda ends it. */
 const LAMBDA_RESERVE_MS = 500;
 
+/** For the log, and for the caller. */
+const UNROUTED = ['the router failed', 'the registry of endpoints could not be read'] as const;
+const UNMANAGED = [
+  'what is managed could not be read or written',
+  'what is managed could not be read or written',
+] as const;
+
 /** Makes the handler of the router's function. Never rejects for a request: whatever goes wrong is a Nexus failure. */
 export function createRouterHandler({ router, manage, logger, flow }: RouterHandlerDeps): RouterHandler {
   async function answer(event: HttpEventV2, context: LambdaContext): Promise<NexusHttpResponse> {
@@ -59,22 +66,16 @@ export function createRouterHandler({ router, manage, logger, flow }: RouterHand
       return failureResponse(type, message, request);
     }
     const gateway = gatewayOf(event);
-    if (manage !== undefined && isManagementPath(request.path)) {
-      try {
-        return await manage(request, { principal, gateway });
-      } catch (error) {
-        logger.error('what is managed could not be read or written', { path: request.path, principal, error });
-        const unread = 'what is managed could not be read or written; the log of the router says why';
-        return failureResponse('UNAVAILABLE', unread, request);
-      }
-    }
+    const isManaged = manage !== undefined && isManagementPath(request.path);
     const gatewayMs = Math.min(HTTP_API_TIMEOUT_MS, context.getRemainingTimeInMillis() - LAMBDA_RESERVE_MS);
     try {
-      return await router(request, { principal, gateway, gatewayMs });
+      return isManaged
+        ? await manage(request, { principal, gateway })
+        : await router(request, { principal, gateway, gatewayMs });
     } catch (error) {
-      logger.error('the router failed', { path: request.path, principal, error });
-      const unread = 'the registry of endpoints could not be read; the log of the router says why';
-      return failureResponse('UNAVAILABLE', unread, request);
+      const [failed, unread] = isManaged ? UNMANAGED : UNROUTED;
+      logger.error(failed, { path: request.path, principal, error });
+      return failureResponse('UNAVAILABLE', `${unread}; the log of the router says why`, request);
     } finally {
       await flow?.settle(context.getRemainingTimeInMillis() - ANSWER_RESERVE_MS);
     }
@@ -131,6 +132,7 @@ interface DurablePartsDeps extends RouterDurableDeps {
 function durableParts(deps: DurablePartsDeps): Pick<RouterDeps, 'durable' | 'promotion'> {
   const { invoker, logger, tableName, endpointsTable, emit } = deps;
   let loaded: Promise<RouterDurable> | undefined;
+  let promotion: Promise<Promotion> | undefined;
   const load = () => {
     loaded ??= import('./router-durable.ts').then(({ routerDurable }) => routerDurable(deps));
     return loaded;
@@ -161,17 +163,31 @@ function durableParts(deps: DurablePartsDeps): Pick<RouterDeps, 'durable' | 'pro
         return kept(about, (await load()).absorb(endpoint, request, caller, absorption));
       },
     },
-    promotion: createPromotion({
-      ...{ invoker, clock: Date, callbacksOf, emit, tables: { operations: tableName, endpoints: endpointsTable } },
-      load: async () => {
-        const { accept } = await load();
-        return {
-          accept: (transition) => {
-            const { endpoint, principal } = transition.record;
-            return kept({ endpoint, principal }, accept(transition));
-          },
-        };
+    promotion: {
+      deliver(endpoint, delivery) {
+        if (!endpoint.promotable?.length) return undefined;
+        promotion ??= import('../router/promotion.ts').then(({ createPromotion }) =>
+          createPromotion({
+            ...{
+              invoker,
+              clock: Date,
+              callbacksOf,
+              emit,
+              tables: { operations: tableName, endpoints: endpointsTable },
+            },
+            load: async () => {
+              const { accept } = await load();
+              return {
+                accept: (transition) => {
+                  const { endpoint: name, principal } = transition.record;
+                  return kept({ endpoint: name, principal }, accept(transition));
+                },
+              };
+            },
+          }),
+        );
+        return promotion.then((loaded) => loaded.deliver(endpoint, delivery));
       },
-    }),
+    },
   };
 }

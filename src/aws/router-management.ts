@@ -6,6 +6,7 @@ import type { Logger } from '../handler/logger.ts';
 import type { NexusHttpRequest, NexusHttpResponse } from '../nexus/message.ts';
 import { quote } from '../nexus/quote.ts';
 import type { Caller } from '../router/caller.ts';
+import { AT_REST, statusOf } from '../router/circuit.ts';
 import { createCircuitManagement } from '../router/circuit-management.ts';
 import { createEndpointManagement } from '../router/endpoint-management.ts';
 import type { EndpointView } from '../router/endpoint-view.ts';
@@ -54,7 +55,10 @@ export function routerManagement(deps: RouterManagementDeps): Manage {
       operations?.part ?? NOTHING_QUEUED,
       createEndpointManagement({
         ...{ registry, clock: Date },
-        stateOf: async ({ name }) => (operations ? { operations: await operations.count(name) } : {}),
+        stateOf: async ({ name, circuit = AT_REST }) => ({
+          ...(operations && { operations: await operations.count(name) }),
+          circuit: { status: statusOf(circuit, Date.now()) },
+        }),
       }),
       createCircuitManagement({ registry, store: circuits, clock: Date, emit }),
     ],

@@ -5,6 +5,7 @@ import { inspect } from 'node:util';
 import type { NexusHttpRequest, NexusHttpResponse, ServiceContract } from '../nexus/message.ts';
 import type { OperationStore } from '../operations/ports.ts';
 import type { OperationRecord } from '../operations/record.ts';
+import { AT_REST, statusOf } from '../router/circuit.ts';
 import { createCircuitManagement } from '../router/circuit-management.ts';
 import { createEndpointManagement } from '../router/endpoint-management.ts';
 import { failureResponse } from '../router/failure-response.ts';
@@ -114,7 +115,10 @@ export async function startDev(options: DevOptions, terminal: DevTerminal): Prom
       queued.management,
       createEndpointManagement({
         ...{ registry, clock: Date },
-        stateOf: async ({ name }) => ({ operations: (await queued.store.count({ endpoint: name })).counts }),
+        stateOf: async ({ name, circuit = AT_REST }) => ({
+          operations: (await queued.store.count({ endpoint: name })).counts,
+          circuit: { status: statusOf(circuit, Date.now()) },
+        }),
       }),
       createCircuitManagement({ registry, store: circuits, clock: Date, emit }),
     ],

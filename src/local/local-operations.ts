@@ -10,6 +10,7 @@ import type { OperationFilter, WakeUp } from '../operations/ports.ts';
 import type { OperationRecord } from '../operations/record.ts';
 import type { AttemptResult } from '../operations/transitions.ts';
 import { createDurableDelivery, type DurableDelivery } from '../router/durable-delivery.ts';
+import type { EmitFlowEvent } from '../router/flow-event.ts';
 import type { Gate } from '../router/gate.ts';
 import { createIntake } from '../router/intake.ts';
 import { createOperationInvoker, LONGEST_ATTEMPT_MS } from '../router/operation-invoker.ts';
@@ -26,6 +27,8 @@ export interface LocalOperationsDeps {
   readonly db: DatabaseSync;
   readonly registry: Pick<EndpointRegistry, 'get'>;
   readonly invoker: Invoker;
+  /** Told of promotions. */
+  readonly emit: EmitFlowEvent;
   /** What lets attempts begin. */
   readonly gate: Gate;
   /** The one that the invoker serves: operations of others wait for a process that serves them. */
@@ -153,9 +156,10 @@ export function createLocalOperations(deps: LocalOperationsDeps): LocalOperation
     const record = await intake.take({ ...message, endpoint, principal, leaseMs }, (ended) =>
       operations.wake(message, {
         claim: { leaseUntil: clock.now() + leaseMs, invocation: randomUUID() },
-        async run(...attempt) {
-          const result = await run(...attempt);
-          ended(result);
+        async run(attempted, canceled) {
+          const result = await run(attempted, canceled);
+          // What was told to stop says nothing about the handler.
+          if (!canceled.aborted) ended(result);
           return result;
         },
       }),
@@ -218,7 +222,7 @@ export function createLocalOperations(deps: LocalOperationsDeps): LocalOperation
     promotion: createPromotion({
       ...{ invoker: outliving, clock, callbacksOf: () => LOOPBACK },
       load: async () => operations,
-      emit: ({ kind, ...event }) => logger.debug(`an operation was ${kind}`, event),
+      emit: deps.emit,
     }),
     management: createOperationManagement({
       ...{ store, operations, handWork: createHandWork(operationsDeps), clock },

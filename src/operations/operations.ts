@@ -136,7 +136,16 @@ export function createOperations(deps: OperationsDeps): Operations {
     },
 
     async defer({ token, attempt }, until) {
-      await change(token, (read) => deferred(read, { ...moment(), attempt, until }));
+      const read = await store.get(token);
+      if (read?.state !== 'queued' || read.attempt !== attempt) return;
+      const waitMs = read.nextAttemptAt - until;
+      if (waitMs <= 0) {
+        await change(token, (record) => deferred(record, { ...moment(), attempt, until }), read);
+        return;
+      }
+      // It waits longer already, and this message may be the only one on its way there.
+      const delayMs = Math.min(read.nextAttemptAt - clock.now(), LONGEST_DELAY_MS);
+      await carryOut({ record: read, effects: [{ kind: 'wake', attempt, delayMs }] });
     },
 
     async cancel({ token }) {

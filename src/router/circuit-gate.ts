@@ -25,6 +25,9 @@ const MOST_RAISES = 3;
 /** A direct request takes 30 s at most, and its answer has to be written down. */
 const DIRECT_LEASE_MS = 35_000;
 
+/** An attempt of a queue may take minutes: others are not to wait for it that long. */
+const LONGEST_PROBE_MS = 60_000;
+
 /** Where somebody else was faster in every attempt. */
 const CONTENDED_AGAIN_MS = 1_000;
 
@@ -103,7 +106,7 @@ export function createCircuitGate(deps: CircuitGateDeps): Gate {
       const decide: Decide = (circuit) => {
         const now = clock.now();
         const isDue = circuit.status === 'open' && admission(circuit, now, openMs).kind === 'probe';
-        return isDue ? probeTaken(circuit, { id, now, leaseMs }) : undefined;
+        return isDue ? probeTaken(circuit, { id, now, leaseMs: Math.min(leaseMs, LONGEST_PROBE_MS) }) : undefined;
       };
       if (await known.change(decide, 'a probe is due')) return asProbe(endpoint, known, id);
       const circuit = known.newest();

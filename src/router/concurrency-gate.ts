@@ -99,7 +99,7 @@ export function createConcurrencyGate(deps: ConcurrencyGateDeps): Gate {
       async ended() {
         if (ended) return;
         ended = true;
-        await reach.call((signal) => store.freeSlot(lease, signal));
+        await reach.call((signal) => store.freeSlot(lease, signal), { isOwed: true });
       },
     };
   }

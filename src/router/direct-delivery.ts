@@ -3,12 +3,14 @@ import type { NexusInvocation } from '../handler/invocation.ts';
 import type { NexusHttpRequest, NexusHttpResponse } from '../nexus/message.ts';
 import type { Caller } from './caller.ts';
 import { deliveryResultOf } from './delivery-result.ts';
+import type { DeliveryTimes } from './delivery-times.ts';
 import type { Absorption, DurableDelivery } from './durable-delivery.ts';
 import { InvokeError } from './errors.ts';
 import { invokeFailure, refusal, THROTTLE_MS } from './failure-response.ts';
 import type { EmitFlowEvent } from './flow-event.ts';
 import type { DeliveryResult, Gate } from './gate.ts';
 import { toHttpResponse } from './lambda-result.ts';
+import { parseBelow } from './parse-below.ts';
 import type { Endpoint, Invoker } from './ports.ts';
 import type { Promotion } from './promotion.ts';
 
@@ -29,9 +31,10 @@ export interface Delivery {
   readonly caller: Caller;
   /** Its path is below the endpoint's base URL, its headers are without credentials. */
   readonly request: NexusHttpRequest;
-  readonly invocation: NexusInvocation;
-  /** Milliseconds after which the caller is answered without the handler. */
-  readonly waitMs: number;
+  /** What the handler is invoked with, that has so many milliseconds. */
+  readonly invocationOf: (handlerMs: number) => NexusInvocation;
+  /** What is left of the caller's time: a gate may have taken some. */
+  readonly times: () => DeliveryTimes;
 }
 
 /**
@@ -64,9 +67,11 @@ export function createDirectDelivery({ invoker, gate, durable, promotion, emit }
   }
 
   async function invoke(delivery: Delivery): Promise<Delivered> {
-    const { endpoint, invocation, waitMs } = delivery;
+    const { endpoint, invocationOf, times } = delivery;
+    const { handlerMs, waitMs } = times();
+    const invocation = invocationOf(handlerMs);
     try {
-      const inTime = await promotion?.deliver(endpoint, delivery);
+      const inTime = await promotion?.deliver(endpoint, { ...delivery, invocation, waitMs });
       if (inTime?.isPromoted) return { response: inTime.response, result: { kind: 'unjudged' } };
       const response = inTime?.response ?? toHttpResponse(await invoker.invoke(endpoint, invocation, waitMs));
       return { response, result: deliveryResultOf(response, waitMs) };
@@ -79,7 +84,7 @@ export function createDirectDelivery({ invoker, gate, durable, promotion, emit }
   return async (delivery) => {
     const { endpoint, caller, request } = delivery;
     const { principal } = caller;
-    const kind = request.path.endsWith('/cancel') ? 'cancel' : 'start';
+    const kind = isCancel(endpoint, request, caller) ? 'cancel' : 'start';
     const admission = await gate?.admit({ endpoint, principal, kind });
     if (admission?.kind === 'refused') {
       const { reason, retryAfterMs: delayMs } = admission;
@@ -109,6 +114,11 @@ export function createDirectDelivery({ invoker, gate, durable, promotion, emit }
     if (result.kind !== 'failed' || !endpoint.absorbFailures?.length) return undefined;
     return absorbed(delivery, { reason: 'failure', message: result.message });
   }
+}
+
+/** An operation may be named `cancel`, too. */
+function isCancel(endpoint: Endpoint, request: NexusHttpRequest, caller: Caller): boolean {
+  return request.path.endsWith('/cancel') && parseBelow(endpoint, request, caller)?.kind === 'cancel';
 }
 
 type Delivered = { readonly result: DeliveryResult } & (

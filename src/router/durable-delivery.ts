@@ -2,19 +2,22 @@ import { HandlerError } from 'nexus-rpc';
 import { HEADER } from '../nexus/headers.ts';
 import type { NexusHttpRequest, NexusHttpResponse } from '../nexus/message.ts';
 import type { CancelRequest, StartRequest } from '../nexus/request.ts';
-import { formatCancelResponse, formatStartResponse } from '../nexus/response.ts';
+import { formatCancelResponse } from '../nexus/response.ts';
 import { acceptStart, type FirstAttempt, type StartToAccept } from '../operations/accept-start.ts';
 import { type CallbackPolicy, checkCallback } from '../operations/callback-rules.ts';
 import { RecordTooLargeError } from '../operations/errors.ts';
 import { parseToken } from '../operations/operation-token.ts';
 import type { Operations } from '../operations/operations.ts';
 import type { OperationStore } from '../operations/ports.ts';
+import { toldOf } from '../operations/promotion.ts';
 import type { StoredCallback } from '../operations/record.ts';
 import { DEFAULT_RETRY_POLICY, type RetryPolicy, retryDelayMs } from '../operations/retry-policy.ts';
 import type { Moment } from '../operations/transitions.ts';
 import type { Caller } from './caller.ts';
 import { effectiveSettings } from './effective-settings.ts';
 import type { RefusalReason } from './flow-event.ts';
+import { formatTold } from './format-told.ts';
+import { spreadOut } from './gate.ts';
 import { parseBelow } from './parse-below.ts';
 import type { Clock, Endpoint } from './ports.ts';
 import { type EndpointSettings, SETTINGS } from './settings.ts';
@@ -65,19 +68,20 @@ export function createDurableDelivery(deps: DurableDeliveryDeps): DurableDeliver
   async function accept(
     endpoint: Endpoint,
     request: NexusHttpRequest,
-    { principal }: Caller,
+    { principal, gateway }: Caller,
     given: Pick<StartToAccept, 'start' | 'callback' | 'first'>,
   ) {
     const { name, target, queues } = endpoint;
     const now = clock.now();
     const policy = retryPolicy(effectiveSettings(endpoint, now));
     const start: StartToAccept = { ...given, principal, endpoint: name, ...target, request, policy, queues };
-    const { token } = await operations.accept(acceptStart(start, now)).catch((error: unknown) => {
+    const kept = await operations.accept(acceptStart(start, now)).catch((error: unknown) => {
       // Another attempt would be as large.
       if (error instanceof RecordTooLargeError) throw bad(error.message);
       throw error;
     });
-    return formatStartResponse({ kind: 'async', token, links: [] });
+    // A direct start of this key may have kept its answer, and that was lost on its way.
+    return formatTold(toldOf(kept), request, gateway);
   }
 
   async function cancel(endpoint: Endpoint, { principal }: Caller, request: CancelRequest) {
@@ -122,7 +126,7 @@ export function createDurableDelivery(deps: DurableDeliveryDeps): DurableDeliver
       const first =
         reason === 'failure'
           ? secondAttempt(absorption.message, policy, { now, random: random() })
-          : { attempt: 1, nextAttemptAt: now + absorption.delayMs };
+          : { attempt: 1, nextAttemptAt: now + spreadOut(absorption.delayMs, random()) };
       return accept(endpoint, request, caller, { start, callback, first });
     },
   };

@@ -79,7 +79,9 @@ export function createEndpointWrites({ registry, clock }: EndpointWritesDeps): E
     };
     const { spec, notes } = target === undefined ? { spec: own, notes: [] } : await served(own);
     checked(() => checkEndpointSpec(spec));
-    return { endpoint: await registry.update(spec, read.version), notes };
+    const { override, circuit } = read;
+    const updated = await registry.update(spec, read.version);
+    return { endpoint: { ...updated, ...(override && { override }), ...(circuit && { circuit }) }, notes };
   }
 
   function override(
@@ -168,9 +170,9 @@ export async function unknownEndpoint(registry: Pick<EndpointRegistry, 'list'>, 
 }
 
 /** What whoever changes settings of these names should know. */
-function notesOn({ queues, queued = [], settings = {} }: Endpoint, names: readonly string[]): string[] {
+function notesOn({ queues, settings = {} }: Endpoint, names: readonly string[]): string[] {
   const notes: string[] = [];
-  if (names.includes('concurrency') && queues !== undefined && queued.length > 0) {
+  if (names.includes('concurrency') && queues !== undefined) {
     const declared = settings.concurrency === undefined ? 'without a limit' : `${settings.concurrency} at a time`;
     notes.push(
       `concurrency holds for direct calls; queued operations go on ${declared}, as the event source mapping of their queue ` +

@@ -40,6 +40,13 @@ export interface Gate {
   admit(arrival: Arrival): Promise<Admitted | Refused>;
 }
 
+const LONGEST_SPREAD_MS = 20_000;
+
+/** When to come again, in milliseconds: what one gate refused at the same time must not all come at one moment. */
+export function spreadOut(retryAfterMs: number, random: number): number {
+  return Math.ceil(retryAfterMs + Math.min(LONGEST_SPREAD_MS, retryAfterMs) * random);
+}
+
 /** Several gates as one, asked in turn; what a later one refuses was not delivered for those before it. */
 export function gates(...all: readonly Gate[]): Gate {
   return {

@@ -1,7 +1,7 @@
 import type { Operations } from '../operations/operations.ts';
 import type { WakeUp } from '../operations/ports.ts';
 import type { AttemptResult } from '../operations/transitions.ts';
-import type { DeliveryResult, Gate } from './gate.ts';
+import { type DeliveryResult, type Gate, type Refused, spreadOut } from './gate.ts';
 import type { Clock, Endpoint } from './ports.ts';
 
 export interface IntakeDeps {
@@ -34,8 +34,12 @@ export interface Intake {
   ): Promise<T | undefined>;
 }
 
-/** What was deferred by one circuit or limit must not come back at one moment. */
-const JITTER_MS = 20_000;
+/** How long a backlog over a rate is spread: a token is there in no time, and is for one of those that wait. */
+const RATE_SPREAD_MS = 20_000;
+
+function waitMs({ reason, retryAfterMs }: Refused, random: number): number {
+  return reason === 'rate' ? Math.ceil(retryAfterMs + RATE_SPREAD_MS * random) : spreadOut(retryAfterMs, random);
+}
 
 export function createIntake({ endpointOf, gate, operations, clock, random }: IntakeDeps): Intake {
   return {
@@ -45,8 +49,7 @@ export function createIntake({ endpointOf, gate, operations, clock, random }: In
       const endpoint = reason === undefined ? await endpointOf(message.endpoint) : undefined;
       const admission = endpoint && (await gate.admit({ endpoint, principal, kind: 'start', leaseMs }));
       if (admission?.kind === 'refused') {
-        const waitMs = admission.retryAfterMs + Math.min(JITTER_MS, admission.retryAfterMs) * random();
-        await operations.defer(message, clock.now() + Math.ceil(waitMs));
+        await operations.defer(message, clock.now() + waitMs(admission, random()));
         return undefined;
       }
       let result: DeliveryResult = { kind: 'unjudged' };

@@ -15,13 +15,13 @@ export function createPauseGate({ clock }: { readonly clock: Clock }): Gate {
       const now = clock.now();
       const pause = pauseInEffect(endpoint, now);
       if (pause === undefined) return { kind: 'admitted', ended: async () => {} };
-      const { author, reason, expiresAt } = pause;
+      const { reason, expiresAt } = pause;
       const until = expiresAt === undefined ? '' : ` until ${new Date(expiresAt).toISOString()}`;
       return {
         kind: 'refused',
         reason: 'paused',
         retryAfterMs: Math.min(expiresAt === undefined ? MAX_RETRY_AFTER_MS : expiresAt - now, MAX_RETRY_AFTER_MS),
-        message: `endpoint "${endpoint.name}" is paused${until} by ${author}: ${reason}`,
+        message: `endpoint "${endpoint.name}" is paused${until}: ${reason}`,
       };
     },
   };

@@ -70,7 +70,7 @@ export interface Promotion {
    * Fails as the invoker does where the handler gave no answer. A connection to it that broke is never a promotion: nobody
    * knows whether it runs.
    */
-  deliver(endpoint: Endpoint, delivery: PromotableDelivery): Promise<DeliveredInTime> | undefined;
+  deliver(endpoint: Endpoint, delivery: PromotableDelivery): Promise<DeliveredInTime | undefined> | undefined;
 }
 
 /** Tokens that one environment remembers to have given. */

@@ -62,12 +62,22 @@ export function createRouter(deps: RouterDeps): Router {
       (await polling?.answer(endpoint, below, within)) ?? (await durable?.answer(endpoint, below, within));
     if (answered !== undefined) return answered;
     const arrived = { endpoint, request: below, caller, leftMs: () => timesOf(leftMs(), caller).waitMs };
-    return deliverOnce(deduplicate, arrived, () => invoke(endpoint, below, caller, leftMs()));
+    return deliverOnce(deduplicate, arrived, () =>
+      deliverDirectly({
+        ...{ endpoint, caller, request: below },
+        times: () => timesOf(leftMs(), caller),
+        invocationOf: (handlerMs) => invocationOf(endpoint, below, caller, handlerMs),
+      }),
+    );
   }
 
-  async function invoke(endpoint: Endpoint, request: NexusHttpRequest, caller: Caller, leftMs: number) {
-    const { handlerMs, waitMs } = timesOf(leftMs, caller);
-    const invocation: NexusInvocation = {
+  function invocationOf(
+    endpoint: Endpoint,
+    request: NexusHttpRequest,
+    caller: Caller,
+    handlerMs: number,
+  ): NexusInvocation {
+    return {
       nexusInvocation: 1,
       endpoint: endpoint.name,
       principal: caller.principal,
@@ -81,7 +91,6 @@ export function createRouter(deps: RouterDeps): Router {
         body: Buffer.from(request.body.buffer, request.body.byteOffset, request.body.byteLength).toString('base64'),
       },
     };
-    return deliverDirectly({ endpoint, caller, request, invocation, waitMs });
   }
 
   async function findEndpoint(name: string, principal: string, leftMs: () => number): Promise<Endpoint> {

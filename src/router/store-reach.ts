@@ -17,7 +17,13 @@ export interface StoreReachDeps {
 /** The store of limits as one environment reaches it: in time, or not at all. */
 export interface StoreReach {
   /** What the call resolves to; `undefined` where it failed, took too long, or was not made since one before it did. Never rejects. */
-  call<T>(ask: (signal: AbortSignal) => Promise<T>): Promise<{ readonly value: T } | undefined>;
+  call<T>(
+    ask: (signal: AbortSignal) => Promise<T>,
+    options?: {
+      /** Made in any case: others wait for what it gives back. */
+      readonly isOwed?: boolean;
+    },
+  ): Promise<{ readonly value: T } | undefined>;
 }
 
 /** Makes it. That starts are let through unlimited is said in the log, at most once a minute. */
@@ -36,8 +42,8 @@ export function createStoreReach({ clock, logger }: StoreReachDeps): StoreReach 
   }
 
   return {
-    async call(ask) {
-      if (isWithin(failedAt, RETRY_AFTER_MS)) return undefined;
+    async call(ask, { isOwed = false } = {}) {
+      if (!isOwed && isWithin(failedAt, RETRY_AFTER_MS)) return undefined;
       const abort = new AbortController();
       const late = Promise.withResolvers<never>();
       const timer = setTimeout(() => {

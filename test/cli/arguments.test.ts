@@ -19,7 +19,7 @@ it('shows every option of dev with its default, and an example', async () => {
   const { code, output } = await run(['dev', '--help']);
   const options = [
     ...['--port', '--endpoint', '--task-queue', '--temporal-address', '--temporal-namespace', '--data', '--ephemeral'],
-    ...['--queue', '--promote', '--data-converter'],
+    ...['--queue', '--promote', '--deduplicate', '--data-converter'],
   ];
   const described = output.split(/^ {2}(?=--)/m);
   const withDefault = described.filter((text) => /\(default:/.test(text)).map((text) => text.split(' ', 1)[0]);

@@ -164,7 +164,7 @@ it('loses nothing, and repeats only what was hit, where the server is killed aga
   const store = openStore(join(project.folder, '.nexus-lambda'));
   onTestFinished(() => store.close());
   const operations = createSqliteOperationStore(store.db);
-  expect(await operations.count({})).toEqual({
+  expect((await operations.count({})).counts).toEqual({
     ...{ queued: 0, claimed: 0, 'handed-over': 0, 'dead-lettered': 0 },
     ended: OPERATIONS,
   });

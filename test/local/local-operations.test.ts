@@ -50,6 +50,7 @@ function openProcess({ run = async () => RESULT, db = openFolder(), ...given }: 
         return run(operation, invocation, canceled);
       },
     },
+    emit: () => {},
     gate: { admit: async () => ({ kind: 'admitted', ended: async () => {} }) },
     target: TARGET,
     clock: Date,

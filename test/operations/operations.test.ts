@@ -98,14 +98,26 @@ describe('an attempt that is not let through', () => {
     expect((await wake({ token } as OperationRecord, 1, SUCCESS(NOW)))?.state).toBe('ended');
   });
 
-  it('is left alone where its message is late: of an attempt before, or of one that waits longer already', async () => {
-    const { operations, accept, store, wake } = setUp();
+  it('is left alone where its message is of an attempt before', async () => {
+    const { operations, accept, store, wake, sent } = setUp();
     const record = await accept();
     await wake(record, 1, FAILED);
+    sent.splice(0);
     const waiting = await store.get(record.token);
     await operations.defer({ token: record.token, attempt: 1 }, NOW + 75_000);
+    expect(await store.get(record.token)).toStrictEqual(waiting);
+    expect(sent).toEqual([]);
+  });
+
+  it('goes on to its time where that is later: its message may be the only one on the way there', async () => {
+    const { operations, accept, store, wake, sent } = setUp();
+    const record = await accept();
+    await wake(record, 1, FAILED);
+    sent.splice(0);
+    const waiting = await store.get(record.token);
     await operations.defer({ token: record.token, attempt: 2 }, NOW + 1);
     expect(await store.get(record.token)).toStrictEqual(waiting);
+    expect(sent).toEqual(['wake 2 in 1000']);
   });
 
   it('ends where its time is over, or it was canceled, instead of waiting', async () => {

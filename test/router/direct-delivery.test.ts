@@ -1,6 +1,6 @@
 import { HandlerError } from 'nexus-rpc';
 import { describe, expect, it } from 'vitest';
-import type { LambdaHttpResult } from '../../src/handler/invocation.ts';
+import type { LambdaHttpResult, NexusInvocation } from '../../src/handler/invocation.ts';
 import { createDirectDelivery, type Delivery } from '../../src/router/direct-delivery.ts';
 import type { Absorption } from '../../src/router/durable-delivery.ts';
 import { InvokeError } from '../../src/router/errors.ts';
@@ -56,8 +56,8 @@ function setUp(options: { answer?: LambdaHttpResult | Error; gate?: Gate; absorb
     endpoint: SHOP,
     caller: { principal: 'local' },
     request: { method: 'POST', path: '/a/b', query: '', headers: {}, body: new Uint8Array() },
-    invocation: {} as Delivery['invocation'],
-    waitMs: 1_000,
+    invocationOf: () => ({}) as NexusInvocation,
+    times: () => ({ handlerMs: 1_000, waitMs: 1_000 }),
   };
   return {
     absorptions,

@@ -23,7 +23,7 @@ const SHOP: Endpoint = {
   lastModifiedAt: 0,
 };
 
-function setUp(faults: Partial<OperationStore> = {}) {
+function setUp(faults: Partial<OperationStore> = {}, random = () => 0) {
   const database = openEphemeralStore();
   onTestFinished(() => database.close());
   const store = { ...createSqliteOperationStore(database.db), ...faults };
@@ -41,7 +41,7 @@ function setUp(faults: Partial<OperationStore> = {}) {
     operations,
     store,
     clock,
-    random: () => 0,
+    random,
     callbacksOf: () => ({ allowed: [], loopback: true }),
     hasQueue: ({ name }) => name !== 'without-queue',
   });
@@ -195,6 +195,25 @@ describe('a start that cannot be delivered now', () => {
     const record = await store.get(token);
     expect(record).toMatchObject({ state: 'queued', attempt: 1, nextAttemptAt: NOW + 30_000 });
     expect(record?.callback?.url).toBe('http://127.0.0.1:7243/callback');
+  });
+
+  it('is spread over some time with all that was refused at the same time', async () => {
+    const { durable, store } = setUp({}, () => 0.5);
+    const response = await durable.absorb(SHOP, QUOTE, LOCAL, OPEN);
+    const { token } = JSON.parse(new TextDecoder().decode(response?.body));
+    expect((await store.get(token))?.nextAttemptAt).toBe(NOW + 40_000);
+  });
+
+  it('gets the answer that its handler kept, where that was lost on its way', async () => {
+    const { durable, store } = setUp();
+    const request = { ...QUOTE, headers: { 'nexus-request-id': 'r1' } };
+    const accepted = await durable.absorb(SHOP, request, LOCAL, OPEN);
+    const { token } = JSON.parse(new TextDecoder().decode(accepted?.body));
+    const read = (await store.get(token))!;
+    const outcome = { at: NOW, state: 'succeeded', payload: {}, links: [] } as const;
+    const { callback, dueAt, ...answered } = { ...read, state: 'ended', outcome, answeredAt: NOW, version: 2 } as const;
+    await store.update(read, answered);
+    expect(await durable.absorb(SHOP, request, LOCAL, OPEN)).toMatchObject({ status: 200 });
   });
 
   it('is accepted for a caller that polls', async () => {

@@ -58,6 +58,13 @@ describe('the intake of a queue', () => {
     expect(deferred).toEqual([{ message: MESSAGE, until: NOW + 60_000 + 10_000 }]);
   });
 
+  it('spreads what is over a rate, since the next token is for one of all that wait', async () => {
+    const gate: Gate = { admit: async () => ({ kind: 'refused', reason: 'rate', retryAfterMs: 100, message: '' }) };
+    const { intake, deferred } = setUp({ gate });
+    await intake.take(MESSAGE, async () => {});
+    expect(deferred).toEqual([{ message: MESSAGE, until: NOW + 100 + 10_000 }]);
+  });
+
   it('lets through whatever is of an endpoint that nobody knows any more: it was accepted', async () => {
     expect(await setUp({ gate: OPEN, endpoint: null }).intake.take(MESSAGE, async () => 'record')).toBe('record');
   });

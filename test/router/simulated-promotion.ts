@@ -174,8 +174,8 @@ export class SimulatedPromotion {
     };
     const delivery = { request: http, caller: { principal: 'local' }, invocation, waitMs: 10_000 };
     promotion.deliver(ENDPOINT, delivery)?.then(
-      ({ response }) => {
-        if (!router.dead) request.answer = response;
+      (delivered) => {
+        if (!router.dead && delivered) request.answer = delivered.response;
       },
       (error: unknown) => {
         if (!router.dead) request.failed = error;
