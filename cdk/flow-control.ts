@@ -21,7 +21,7 @@ export function grantFlowControl(role: IRole, tableArn: string, ids?: FlowContro
   role.addToPrincipalPolicy(
     new PolicyStatement({
       ...common,
-      ...(ids && { sid: ids.limits }),
+      ...(ids && { sid: ids.circuits }),
       // Nothing else of an endpoint: not which function serves it, nor who may call it.
       conditions: {
         'ForAllValues:StringEquals': {
