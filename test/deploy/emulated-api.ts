@@ -48,7 +48,7 @@ export function emulatedApi(emulator: Pick<Ministack, 'url' | 'env'>, apiId: str
       const init = {
         method,
         headers: { 'content-type': 'application/json', ...headers },
-        ...(method === 'POST' && { body }),
+        ...(method !== 'GET' && { body }),
       };
       const response = await send(url + path, init, credentials, emulator.env.AWS_REGION);
       const text = await response.text();
