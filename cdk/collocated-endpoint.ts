@@ -1,8 +1,9 @@
 import { Lazy } from 'aws-cdk-lib';
 import { Construct } from 'constructs';
 import { COLLOCATED_ENDPOINTS } from '../src/handler/collocated.ts';
+import { registerEndpoint } from './endpoint-entry.ts';
+import { checkEndpoint, type EndpointOptions } from './endpoint-props.ts';
 import { NexusCaller } from './nexus-caller.ts';
-import { checkEndpoint, type EndpointOptions, registerEndpoint } from './nexus-endpoint.ts';
 import { NexusFunction } from './nexus-function.ts';
 import type { NexusGateway } from './nexus-gateway.ts';
 

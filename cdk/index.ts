@@ -1,12 +1,7 @@
 export { CollocatedEndpoint, type CollocatedEndpointProps } from './collocated-endpoint.ts';
+export type { EndpointOptions, EndpointProps, INexusGateway, NexusEndpointProps } from './endpoint-props.ts';
 export type { NetworkProps } from './function-role.ts';
 export { NexusCaller } from './nexus-caller.ts';
-export {
-  type EndpointOptions,
-  type EndpointProps,
-  type INexusGateway,
-  NexusEndpoint,
-  type NexusEndpointProps,
-} from './nexus-endpoint.ts';
+export { NexusEndpoint } from './nexus-endpoint.ts';
 export { NexusFunction, type NexusFunctionProps, type TemporalConnection } from './nexus-function.ts';
 export { NexusGateway, type NexusGatewayAttributes, type NexusGatewayProps } from './nexus-gateway.ts';

@@ -32,6 +32,7 @@ import { ENV, TABLE } from '../src/aws/contract.ts';
 import { CollocatedEndpoint } from './collocated-endpoint.ts';
 import { Deduplication } from './deduplication.ts';
 import { DurableOperations } from './durable-operations.ts';
+import type { EndpointOptions, EndpointProps, INexusGateway } from './endpoint-props.ts';
 import { grantFlowControl } from './flow-control.ts';
 import { type FunctionName, functionCode } from './function-assets.ts';
 import {
@@ -43,7 +44,7 @@ import {
 } from './function-role.ts';
 import { Monitoring } from './monitoring.ts';
 import type { NexusCaller } from './nexus-caller.ts';
-import { type EndpointOptions, type EndpointProps, type INexusGateway, NexusEndpoint } from './nexus-endpoint.ts';
+import { NexusEndpoint } from './nexus-endpoint.ts';
 
 /** Properties of {@link NexusGateway}. */
 export interface NexusGatewayProps extends NetworkProps {
