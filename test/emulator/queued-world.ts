@@ -152,7 +152,13 @@ export async function openQueuedWorld(options: QueuedWorldOptions) {
   let token = '';
 
   async function receive(QueueUrl: string) {
-    const { Messages = [] } = await sqs.send(new ReceiveMessageCommand({ QueueUrl, VisibilityTimeout: 300 }));
+    const { Messages = [] } = await sqs.send(
+      new ReceiveMessageCommand({
+        QueueUrl,
+        VisibilityTimeout: 300,
+        MessageSystemAttributeNames: ['ApproximateReceiveCount'],
+      }),
+    );
     return Messages[0];
   }
 
@@ -160,8 +166,8 @@ export async function openQueuedWorld(options: QueuedWorldOptions) {
   async function take(QueueUrl: string): Promise<'taken' | 'comes again' | undefined> {
     const message = await receive(QueueUrl);
     if (message === undefined) return undefined;
-    const { Body: body = '', ReceiptHandle } = message;
-    const event = { Records: [{ messageId: 'm', body, eventSource: 'aws:sqs' as const }] };
+    const { Body: body = '', ReceiptHandle, Attributes: attributes = {} } = message;
+    const event = { Records: [{ messageId: 'm', body, attributes, eventSource: 'aws:sqs' as const }] };
     const handle = async () => {
       runs++;
       return ANSWERS[answers.shift() ?? 'result'];
