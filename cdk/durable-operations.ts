@@ -175,6 +175,7 @@ export class DurableOperations extends Construct {
     const ours = this.function.role as IRole;
     taskQueue.grantWake(this.router.role as IRole);
     taskQueue.grantWake(ours);
+    taskQueue.grantAsk(ours);
     taskQueue.grantDeadLetter(ours);
     const { role } = handler;
     allow(role as IRole, ['dynamodb:GetItem', 'dynamodb:UpdateItem'], [this.table.tableArn]);

@@ -99,12 +99,17 @@ export class TaskQueue extends Construct {
 
   /** Lets a role wake operations. */
   grantWake(role: IRole): void {
-    grantSend(this.queue, role);
+    grant(this.queue, role, 'sqs:SendMessage');
+  }
+
+  /** Lets a role ask how many messages wait. */
+  grantAsk(role: IRole): void {
+    grant(this.queue, role, 'sqs:GetQueueAttributes');
   }
 
   /** Lets a role take operations out. */
   grantDeadLetter(role: IRole): void {
-    grantSend(this.deadLetterQueue, role);
+    grant(this.deadLetterQueue, role, 'sqs:SendMessage');
   }
 }
 
@@ -113,10 +118,10 @@ function inWords(concurrency: number | undefined): string {
 }
 
 /** By the queue's own policy, since a role has little room in its own. */
-function grantSend(queue: Queue, role: IRole): void {
+function grant(queue: Queue, role: IRole, action: string): void {
   queue.addToResourcePolicy(
     new PolicyStatement({
-      actions: ['sqs:SendMessage'],
+      actions: [action],
       principals: [new ArnPrincipal(role.roleArn)],
       resources: [queue.queueArn],
     }),

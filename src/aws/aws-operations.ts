@@ -28,7 +28,7 @@ export function createAwsOperations(deps: AwsOperationsDeps): {
 } {
   const { dynamo, sqs, tableName, endpointsTable, logger, cancelInner } = deps;
   const store = createDynamoOperationStore({ client: dynamo, tableName });
-  const taskQueue = createSqsQueues({ client: sqs, tableName, endpointsTable });
+  const taskQueue = createSqsQueues({ client: sqs, tableName, endpointsTable, clock: Date });
   const operationsDeps = {
     store,
     taskQueue,

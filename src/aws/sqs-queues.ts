@@ -1,4 +1,4 @@
-import { SendMessageCommand, type SQSClient } from '@aws-sdk/client-sqs';
+import { GetQueueAttributesCommand, SendMessageCommand, type SQSClient } from '@aws-sdk/client-sqs';
 import type { CompletionQueue, TaskQueue, WakeUp } from '../operations/ports.ts';
 import type { OperationRecord, QueueUrls } from '../operations/record.ts';
 import { formatCompletionMessage, formatWakeUp } from './queue-messages.ts';
@@ -9,7 +9,11 @@ export interface SqsQueuesDeps {
   readonly tableName: string;
   /** Of the endpoints, the same. */
   readonly endpointsTable: string;
+  readonly clock: { now(): number };
 }
+
+/** How long what a queue said of itself is good for: the reconciler asks for operation after operation of one backlog. */
+const BACKLOG_AGE_MS = 5_000;
 
 /** Longest id of a message group, and the characters that one may have (SQS API reference). */
 const MAX_GROUP_LENGTH = 128;
@@ -23,6 +27,7 @@ export function createSqsQueues({
   client,
   tableName,
   endpointsTable,
+  clock,
 }: SqsQueuesDeps): TaskQueue & { readonly completions: CompletionQueue } {
   async function send(
     QueueUrl: string,
@@ -40,6 +45,15 @@ export function createSqsQueues({
     );
   }
 
+  const backlogs = new Map<string, { readonly at: number; readonly has: Promise<boolean> }>();
+
+  /** Messages that nobody is working on: a queue without any is read as fast as it is filled. */
+  async function hasBacklog(QueueUrl: string): Promise<boolean> {
+    const command = new GetQueueAttributesCommand({ QueueUrl, AttributeNames: ['ApproximateNumberOfMessages'] });
+    const { Attributes } = await client.send(command);
+    return Number(Attributes?.ApproximateNumberOfMessages) > 0;
+  }
+
   const wakeUp = ({ endpoint, principal }: OperationRecord, { token, attempt }: WakeUp) => ({
     table: tableName,
     token,
@@ -50,6 +64,15 @@ export function createSqsQueues({
   return {
     send: async (record, message, delayMs) =>
       send(urlsOf(record).task, formatWakeUp(wakeUp(record, message)), { delayMs, group: groupOf(record.principal) }),
+    async mayHold(record) {
+      const url = urlsOf(record).task;
+      const at = clock.now();
+      const asked = backlogs.get(url);
+      if (asked !== undefined && at - asked.at < BACKLOG_AGE_MS) return asked.has;
+      const has = hasBacklog(url);
+      backlogs.set(url, { at, has });
+      return has;
+    },
     deadLetter: async (record, message, reason) =>
       send(urlsOf(record).deadLetter, formatWakeUp({ ...wakeUp(record, message), reason })),
     completions: {

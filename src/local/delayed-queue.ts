@@ -2,6 +2,8 @@
 export interface DelayedQueue<T> {
   /** Where the message has not to wait, it is being handled on return. */
   send(message: T, delayMs: number): void;
+  /** Whether a message of this key waits in it, or is being handled. */
+  holds(key: string): boolean;
   /** Handles no more messages, and resolves when those under way are done. */
   close(): Promise<void>;
 }
@@ -9,6 +11,7 @@ export interface DelayedQueue<T> {
 export interface DelayedQueueOptions<T> {
   /** Rejects where the message is to come again. */
   readonly handle: (message: T) => Promise<void>;
+  readonly keyOf: (message: T) => string;
   /** How many messages are handled at the same time. */
   readonly concurrency: number;
   readonly onError: (error: unknown) => void;
@@ -17,18 +20,34 @@ export interface DelayedQueueOptions<T> {
 /** How long a message that could not be handled waits. */
 const AGAIN_MS = 1_000;
 
-export function createDelayedQueue<T>({ handle, concurrency, onError }: DelayedQueueOptions<T>): DelayedQueue<T> {
+export function createDelayedQueue<T>(options: DelayedQueueOptions<T>): DelayedQueue<T> {
+  const { handle, keyOf, concurrency, onError } = options;
+  /** Messages that are not done, by their keys. */
+  const held = new Map<string, number>();
   const timers = new Set<NodeJS.Timeout>();
   const ready: T[] = [];
   const running = new Set<Promise<void>>();
   let closed = false;
 
+  function hold(message: T, by: 1 | -1): void {
+    const key = keyOf(message);
+    const count = (held.get(key) ?? 0) + by;
+    if (count > 0) held.set(key, count);
+    else held.delete(key);
+  }
+
   function send(message: T, delayMs: number): void {
+    if (closed) return;
+    hold(message, 1);
+    wait(message, delayMs);
+  }
+
+  function wait(message: T, delayMs: number): void {
     if (closed) return;
     if (delayMs > 0) {
       const timer = setTimeout(() => {
         timers.delete(timer);
-        send(message, 0);
+        wait(message, 0);
       }, delayMs);
       timers.add(timer);
     } else {
@@ -42,10 +61,13 @@ export function createDelayedQueue<T>({ handle, concurrency, onError }: DelayedQ
       const message = ready.shift();
       if (message === undefined) return;
       const run = handle(message)
-        .catch((error: unknown) => {
-          onError(error);
-          send(message, AGAIN_MS);
-        })
+        .then(
+          () => hold(message, -1),
+          (error: unknown) => {
+            onError(error);
+            wait(message, AGAIN_MS);
+          },
+        )
         .finally(() => {
           running.delete(run);
           next();
@@ -56,6 +78,7 @@ export function createDelayedQueue<T>({ handle, concurrency, onError }: DelayedQ
 
   return {
     send,
+    holds: (key) => held.has(key),
     async close() {
       closed = true;
       for (const timer of timers) clearTimeout(timer);

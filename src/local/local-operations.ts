@@ -92,9 +92,13 @@ export function createLocalOperations(deps: LocalOperationsDeps): LocalOperation
   const post = createCompletionPoster({ callbacks: LOOPBACK });
   const alarm = createCompletionAlarms({ logger, clock });
   const onError = (error: unknown) => logger.warn('a message is handled again', { error });
-  const wakeUps = createDelayedQueue<WakeUp>({ handle: wake, concurrency: CONCURRENCY, onError });
-  const suspectWakeUps = createDelayedQueue<WakeUp>({ handle: wake, concurrency: 1, onError });
-  const completions = createDelayedQueue<string>({ handle: complete, concurrency: CONCURRENCY, onError });
+  const keyOf = ({ token, attempt }: WakeUp) => `${token} ${attempt}`;
+  const wakeUps = createDelayedQueue<WakeUp>({ handle: wake, keyOf, concurrency: CONCURRENCY, onError });
+  const suspectWakeUps = createDelayedQueue<WakeUp>({ handle: wake, keyOf, concurrency: 1, onError });
+  const completions = createDelayedQueue<string>({
+    ...{ handle: complete, keyOf: (token) => token },
+    ...{ concurrency: CONCURRENCY, onError },
+  });
   const running = new Map<string, OperationRecord>();
   /**
    * Whose last attempt ended with its environment. All that ran in it are among them, whichever was to blame: one by one,
@@ -112,6 +116,7 @@ export function createLocalOperations(deps: LocalOperationsDeps): LocalOperation
         if (!serving || !isOurs(record)) return; // it waits in the store as well
         (suspects.has(wakeUp.token) ? suspectWakeUps : wakeUps).send(wakeUp, delayMs);
       },
+      mayHold: async (_record, wakeUp) => wakeUps.holds(keyOf(wakeUp)) || suspectWakeUps.holds(keyOf(wakeUp)),
       async deadLetter({ endpoint }, { token }, reason) {
         logger.error(`an operation crashed too often, and waits for "nexus-lambda operation redrive ${token}"`, {
           endpoint,

@@ -6,7 +6,7 @@ import { cancelForwarded, deadLetterSent } from './transitions.ts';
 /** What a change of an operation is written to, and carried out with. */
 export interface ChangeDeps {
   readonly store: Pick<OperationStore, 'get' | 'update'>;
-  readonly taskQueue: TaskQueue;
+  readonly taskQueue: Pick<TaskQueue, 'send' | 'deadLetter'>;
   readonly completionQueue: CompletionQueue;
   readonly clock: { now(): number };
   /** Cancels what an operation was handed over to. Rejects where it should be tried again. */

@@ -1,7 +1,7 @@
 import type { CompletionRequest } from '../nexus/completion.ts';
 import { type ChangeDeps, createChange } from './change.ts';
 import { formatStoredCompletion } from './format-stored-completion.ts';
-import type { OperationStore, WakeUp } from './ports.ts';
+import type { OperationStore, TaskQueue, WakeUp } from './ports.ts';
 import type { Claim, OperationRecord, Transition } from './record.ts';
 import { LONGEST_DELAY_MS } from './retry-policy.ts';
 import { settleAttempt } from './settle-attempt.ts';
@@ -12,6 +12,7 @@ import {
   completionAttempted,
   deferred,
   interrupted,
+  isPatient,
   type Received,
   received,
   reconciled,
@@ -19,6 +20,7 @@ import {
 
 export interface OperationsDeps extends ChangeDeps {
   readonly store: OperationStore;
+  readonly taskQueue: TaskQueue;
   /** From 0 to 1, as `Math.random`. */
   readonly random: () => number;
 }
@@ -71,7 +73,7 @@ export interface Operations {
 const CANCEL_POLL_MS = 5_000;
 
 export function createOperations(deps: OperationsDeps): Operations {
-  const { store, completionQueue, clock, random, logger } = deps;
+  const { store, taskQueue, completionQueue, clock, random, logger } = deps;
   const { change, carryOut } = createChange(deps);
   /** What runs in this process, to be told of a cancel at once; others look at the record. */
   const running = new Map<string, AbortController>();
@@ -194,9 +196,22 @@ export function createOperations(deps: OperationsDeps): Operations {
 
   async function lookAfter(token: string): Promise<boolean> {
     try {
-      return (await change(token, (read) => reconciled(read, moment()))) !== undefined;
+      const read = await store.get(token);
+      const mayBeHeld = read !== undefined && isPatient(read, clock.now()) && (await mayHold(read));
+      return (await change(token, (record) => reconciled(record, { ...moment(), mayBeHeld }), read)) !== undefined;
     } catch (error) {
       logger.warn('an operation is looked after the next time', { token, error });
+      return false;
+    }
+  }
+
+  /** A queue that cannot be asked may have lost it. */
+  async function mayHold(record: OperationRecord): Promise<boolean> {
+    const { token, attempt } = record;
+    try {
+      return await taskQueue.mayHold(record, { token, attempt });
+    } catch (error) {
+      logger.warn('a queue could not be asked what it holds: an operation is woken again', { token, error });
       return false;
     }
   }

@@ -76,6 +76,8 @@ export interface TaskQueue {
    * @param delayMs 900,000 at most
    */
   send(record: OperationRecord, wakeUp: WakeUp, delayMs: number): Promise<void>;
+  /** Whether this wake-up may be among the messages that wait in the queue: it is not lost only because nobody took it yet. */
+  mayHold(record: OperationRecord, wakeUp: WakeUp): Promise<boolean>;
   /** Puts what cannot run where people look for it, with the reason. */
   deadLetter(record: OperationRecord, wakeUp: WakeUp, reason: string): Promise<void>;
 }

@@ -125,7 +125,7 @@ export interface OperationRecord {
   readonly cancelForward?: 'pending' | 'done';
   readonly outcome?: Outcome;
   readonly completion?: CompletionState;
-  /** How often the reconciler sent a wake-up again in this state, so that a long backlog is not woken every minute. */
+  /** How often the reconciler looked after it in this state: each time it waits longer until it does again. */
   readonly wakeUps: number;
   /** When the reconciler has to look at it; absent where nothing is left to do but to forget it. */
   readonly dueAt?: number;

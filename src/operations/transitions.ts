@@ -242,8 +242,26 @@ export function completionAttempted(
   }
 }
 
-/** What the reconciler does for a record whose time has come; `undefined` where it has nothing to do. */
-export function reconciled(record: OperationRecord, moment: Moment): Transition | undefined {
+/**
+ * Looks at a queue that holds messages for which one of them is taken to be the operation's. A quarter of an hour later, it
+ * is sent one whatever the queue holds: a service that is never idle must not hide for good that a message was lost.
+ */
+const PATIENT_LOOKS = 4;
+
+/** Whether it matters, for what the reconciler does, what the queue of a record holds. */
+export function isPatient({ state, wakeUps, dueAt = Number.POSITIVE_INFINITY }: OperationRecord, now: number): boolean {
+  return state === 'queued' && dueAt <= now && wakeUps < PATIENT_LOOKS;
+}
+
+/**
+ * What the reconciler does for a record whose time has come; `undefined` where it has nothing to do.
+ *
+ * @param mayBeHeld whether the message of one that {@link isPatient} may be in its queue: nobody took it yet
+ */
+export function reconciled(
+  record: OperationRecord,
+  { mayBeHeld = false, ...moment }: Moment & { readonly mayBeHeld?: boolean },
+): Transition | undefined {
   const { now } = moment;
   if (record.dueAt === undefined || record.dueAt > now) return undefined;
   const wakeUps = record.wakeUps + 1;
@@ -251,7 +269,10 @@ export function reconciled(record: OperationRecord, moment: Moment): Transition 
     case 'claimed':
       return leaseExpired(record, moment);
     case 'queued':
-      return overtaken(record, now) ?? change(record, { wakeUps }, [wake(record, now)], now);
+      return (
+        overtaken(record, now) ??
+        change(record, { wakeUps }, mayBeHeld && isPatient(record, now) ? [] : [wake(record, now)], now)
+      );
     case 'dead-lettered':
       return overtaken(record, now) ?? deadLetteredAgain(record, now);
     case 'handed-over': {

@@ -13,15 +13,24 @@ const wakeUp = { token: record.token, attempt: 3 };
 /** Queues, and what was sent to them. */
 function openQueues() {
   const sent: SendMessageCommandInput[] = [];
+  const clock = { time: 0, now: () => clock.time };
+  const backlog = { messages: '0', asked: 0 };
   const client = new SQSClient({ region: 'us-east-1', credentials: { accessKeyId: 'a', secretAccessKey: 's' } });
   client.middlewareStack.add(
-    () => async (args) => {
-      sent.push(args.input as SendMessageCommandInput);
-      return { response: {}, output: { $metadata: {} } };
-    },
+    (_next, { commandName }) =>
+      async ({ input }) => {
+        if (commandName !== 'GetQueueAttributesCommand') {
+          sent.push(input as SendMessageCommandInput);
+          return { response: {}, output: { $metadata: {} } };
+        }
+        backlog.asked++;
+        const Attributes = { ApproximateNumberOfMessages: backlog.messages };
+        return { response: {}, output: { $metadata: {}, Attributes } };
+      },
     { step: 'initialize', priority: 'high' },
   );
-  return { sent, queues: createSqsQueues({ client, tableName: 'operations', endpointsTable: 'endpoints' }) };
+  const queues = createSqsQueues({ client, tableName: 'operations', endpointsTable: 'endpoints', clock });
+  return { sent, clock, backlog, queues };
 }
 
 describe('the queues of SQS', () => {
@@ -59,6 +68,19 @@ describe('the queues of SQS', () => {
         expect(sent[0]?.MessageGroupId).toMatch(/^[\x21-\x7e]{1,128}$/);
       }),
     );
+  });
+
+  it('may hold a wake-up while messages wait in them, as was asked in the last five seconds', async () => {
+    const { queues, clock, backlog } = openQueues();
+    const mayHold = async () => queues.mayHold(record, wakeUp);
+    expect(await mayHold()).toBe(false);
+    backlog.messages = '3';
+    clock.time = 4_999;
+    expect(await mayHold()).toBe(false);
+    expect(backlog.asked).toBe(1);
+    clock.time = 5_000;
+    expect(await Promise.all([mayHold(), mayHold()])).toEqual([true, true]);
+    expect(backlog.asked).toBe(2);
   });
 
   it('take an attempt out with the reason', async () => {

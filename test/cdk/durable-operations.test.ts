@@ -287,7 +287,8 @@ describe('the roles', () => {
         .map(({ Action, Principal }) => [Action, JSON.stringify(Principal).replace(/.*"(Nexus\w+?Role)\w*".*/, '$1')]);
     const router = ['sqs:SendMessage', 'NexusRouterRole'];
     const operations = ['sqs:SendMessage', 'NexusOperationsRole'];
-    expect(principals('NexusTaskQueuedefaultordersQueuePolicy')).toEqual([router, operations]);
+    const asks = ['sqs:GetQueueAttributes', 'NexusOperationsRole'];
+    expect(principals('NexusTaskQueuedefaultordersQueuePolicy')).toEqual([router, operations, asks]);
     expect(principals('NexusTaskQueuedefaultordersDeadLetterQueuePolicy')).toEqual([operations]);
   });
 

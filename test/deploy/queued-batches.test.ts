@@ -34,6 +34,7 @@ beforeAll(async () => {
     client: app.sqs,
     tableName: app.outputs.OperationsTable,
     endpointsTable: app.outputs.EndpointsTable,
+    clock: Date,
   });
   byHand = createHandWork({
     store: app.store,

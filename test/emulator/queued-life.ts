@@ -167,6 +167,7 @@ export const ROWS: readonly Row[] = [
   row('operations', 'complete after a 503', ['SendMessage', 1, 'completion'], 'message taken, 1 run, 2 completions'),
   row('operations', 'reconcile', ['Query', 1, 'what is due'], 'fails, 1 run, 1 completion'),
   row('operations', 'reconcile', ['GetItem', 1, 'record'], 'looks after it, 1 run, 1 completion'),
+  row('operations', 'reconcile', ['GetQueueAttributes', 1, 'backlog'], 'looks after it, 1 run, 1 completion'),
   row('operations', 'reconcile', ['UpdateItem', 1, 'looked after'], 'looks after it, 1 run, 1 completion'),
   row('operations', 'reconcile', ['SendMessage', 1, 'wake-up'], 'looks after it, 1 run, 1 completion'),
   row('router', 'cancel', ['GetItem', 1, 'record'], '503, then 202, 1 completion'),

@@ -12,6 +12,7 @@ function setUp(concurrency = 10, handle: (message: string) => Promise<void> = as
       handled.push(message);
       await handle(message);
     },
+    keyOf: (message) => message,
     concurrency,
     onError: (error) => errors.push(error),
   });
@@ -54,6 +55,37 @@ describe('a delayed queue', () => {
     await vi.advanceTimersByTimeAsync(10_000);
     expect(handled).toHaveLength(3);
     expect(errors).toHaveLength(2);
+  });
+
+  it('holds a message while it waits, is handled, or is to be handled again', async () => {
+    const first = Promise.withResolvers<void>();
+    let fails = 1;
+    const { queue } = setUp(1, async () => {
+      if (fails-- > 0) throw new Error('no');
+      await first.promise;
+    });
+    queue.send('a', 1_000);
+    queue.send('b', 3_000);
+    expect(queue.holds('a')).toBe(true);
+    expect(queue.holds('c')).toBe(false);
+    // At 1 s it fails, and is handled again at 2 s.
+    for (const at of [1_500, 2_500, 3_500]) {
+      await vi.advanceTimersByTimeAsync(at === 1_500 ? 1_500 : 1_000);
+      expect([at, queue.holds('a'), queue.holds('b')]).toEqual([at, true, true]);
+    }
+    first.resolve();
+    await vi.advanceTimersByTimeAsync(0);
+    expect([queue.holds('a'), queue.holds('b')]).toEqual([false, false]);
+  });
+
+  it('holds one of two messages of a key when the other is done', async () => {
+    const { queue } = setUp();
+    queue.send('a', 0);
+    queue.send('a', 1_000);
+    await vi.advanceTimersByTimeAsync(500);
+    expect(queue.holds('a')).toBe(true);
+    await vi.advanceTimersByTimeAsync(1_000);
+    expect(queue.holds('a')).toBe(false);
   });
 
   it('when it is closed waits for what it handles, and handles nothing more', async () => {

@@ -68,6 +68,7 @@ async function take(operations: SimulatedOperations, step: Step): Promise<void> 
 
 const world = fc.record({
   callback: fc.boolean(),
+  isBusy: fc.boolean(),
   expiresInMs: fc.option(fc.integer({ min: 1, max: 2 * 3_600_000 }), { nil: undefined }),
 });
 

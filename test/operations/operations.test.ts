@@ -3,7 +3,7 @@ import { createSqliteOperationStore } from '../../src/local/sqlite-operation-sto
 import { openEphemeralStore } from '../../src/local/store.ts';
 import { RecordTooLargeError } from '../../src/operations/errors.ts';
 import { createOperations, type OperationsDeps } from '../../src/operations/operations.ts';
-import type { OperationStore } from '../../src/operations/ports.ts';
+import type { OperationStore, TaskQueue } from '../../src/operations/ports.ts';
 import type { OperationRecord } from '../../src/operations/record.ts';
 import { type AttemptResult, cancelRequested } from '../../src/operations/transitions.ts';
 import { CLAIM, NOW, newRecord } from '../contract/operation-records.ts';
@@ -19,10 +19,13 @@ const FAILED: AttemptResult = {
 };
 const WAKE = [{ kind: 'wake', attempt: 1, delayMs: 0 }] as const;
 
-type Faults = Partial<Pick<OperationsDeps, 'cancelInner' | 'taskQueue'>> & { readonly store?: Partial<OperationStore> };
+type Faults = Partial<Pick<OperationsDeps, 'cancelInner'>> & {
+  readonly store?: Partial<OperationStore>;
+  readonly taskQueue?: Partial<TaskQueue>;
+};
 
 /** Operations on a real store, with queues that only keep what they are sent. */
-function setUp({ store: storeFaults, ...faults }: Faults = {}) {
+function setUp({ store: storeFaults, taskQueue: taskQueueFaults, ...faults }: Faults = {}) {
   const database = openEphemeralStore();
   onTestFinished(() => database.close());
   const store = createSqliteOperationStore(database.db);
@@ -33,7 +36,9 @@ function setUp({ store: storeFaults, ...faults }: Faults = {}) {
     store: { ...store, ...storeFaults },
     taskQueue: {
       send: async (_, { attempt }, delayMs) => void sent.push(`wake ${attempt} in ${delayMs}`),
+      mayHold: async () => false,
       deadLetter: async (_, __, reason) => void sent.push(`dead letter: ${reason}`),
+      ...taskQueueFaults,
     },
     completionQueue: { send: async (_, delayMs) => void sent.push(`complete in ${delayMs}`) },
     clock,
@@ -57,8 +62,8 @@ function setUp({ store: storeFaults, ...faults }: Faults = {}) {
 
 describe('a start', () => {
   it('is accepted once it is stored, even where its wake-up cannot be sent', async () => {
-    const failing = { send: async () => Promise.reject(new Error('throttled')), deadLetter: async () => {} };
-    const { operations, store, lines } = setUp({ taskQueue: failing });
+    const failing = async () => Promise.reject(new Error('throttled'));
+    const { operations, store, lines } = setUp({ taskQueue: { send: failing } });
     const record = newRecord();
     expect(await operations.accept({ record, effects: WAKE })).toStrictEqual(record);
     expect(await store.get(record.token)).toStrictEqual(record);
@@ -325,6 +330,30 @@ describe('the reconciler', () => {
     set.clock.time += 60_000 + count;
     return { ...set, tried };
   }
+
+  it('does not wake what waits in a queue that nobody empties, for the first quarter of an hour', async () => {
+    const { operations, accept, clock, sent } = setUp({ taskQueue: { mayHold: async () => true } });
+    await accept();
+    const woken: number[] = [];
+    for (let minute = 1; minute <= 64; minute++) {
+      sent.length = 0;
+      clock.time = NOW + minute * 60_000;
+      await operations.reconcile(10);
+      if (sent.length > 0) woken.push(minute);
+    }
+    expect(woken).toEqual([31, 63]);
+  });
+
+  it('wakes what waits where its queue is empty, or cannot be asked', async () => {
+    for (const mayHold of [async () => false, async () => Promise.reject(new Error('access denied'))]) {
+      const { operations, accept, clock, sent } = setUp({ taskQueue: { mayHold } });
+      await accept();
+      sent.length = 0;
+      clock.time = NOW + 60_000;
+      expect(await operations.reconcile(10)).toBe(1);
+      expect(sent).toEqual(['wake 1 in 0']);
+    }
+  });
 
   it('looks after the others where one cannot be written', async () => {
     const { operations, sent, lines } = await overdue(2, (name) => name === '0');

@@ -15,6 +15,7 @@ export function recordedQueues() {
     store: createSqliteOperationStore(db),
     taskQueue: {
       send: async (_target, { token }, delayMs) => void sent.push({ kind: 'wake', token, delayMs }),
+      mayHold: async () => false,
       deadLetter: async () => {},
     },
     completionQueue: {

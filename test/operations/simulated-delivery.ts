@@ -52,7 +52,19 @@ export class SimulatedDelivery {
   deadLetters = 0;
   random = 0.5;
 
-  constructor({ callback, expiresInMs }: { readonly callback: boolean; readonly expiresInMs?: number | undefined }) {
+  private readonly isBusy: boolean;
+
+  constructor({
+    callback,
+    isBusy,
+    expiresInMs,
+  }: {
+    readonly callback: boolean;
+    /** Whether its queue holds messages of others at any time. */
+    readonly isBusy: boolean;
+    readonly expiresInMs?: number | undefined;
+  }) {
+    this.isBusy = isBusy;
     const transition = accepted({
       token: 'token',
       key: 'key',
@@ -167,7 +179,9 @@ export class SimulatedDelivery {
 
   reconcile(crash: boolean): void {
     const read = this.record;
-    this.write(reconciled(read, this.moment), read, crash);
+    const mayBeHeld =
+      this.isBusy || this.messages.some(({ kind, visibleAt }) => kind === 'wake' && visibleAt <= this.now);
+    this.write(reconciled(read, { ...this.moment, mayBeHeld }), read, crash);
   }
 
   retryByHand(): void {

@@ -55,9 +55,20 @@ export class SimulatedOperations {
   private readonly processes = [this.startProcess()];
   private readonly callback: boolean;
   private readonly expiresInMs: number | undefined;
+  private readonly isBusy: boolean;
 
-  constructor({ callback, expiresInMs }: { readonly callback: boolean; readonly expiresInMs?: number | undefined }) {
+  constructor({
+    callback,
+    isBusy,
+    expiresInMs,
+  }: {
+    readonly callback: boolean;
+    /** Whether its queue holds messages of others at any time. */
+    readonly isBusy: boolean;
+    readonly expiresInMs?: number | undefined;
+  }) {
     this.callback = callback;
+    this.isBusy = isBusy;
     this.expiresInMs = expiresInMs;
   }
 
@@ -89,6 +100,7 @@ export class SimulatedOperations {
       },
       taskQueue: {
         send: (_, wakeUp, delayMs) => call(async () => void wakeUps.push({ ...wakeUp, visibleAt: this.now + delayMs })),
+        mayHold: () => call(async () => this.isBusy || wakeUps.some(({ visibleAt }) => visibleAt <= this.now)),
         deadLetter: (_, __, reason) => call(async () => void this.deadLetters.push(reason)),
       },
       completionQueue: {

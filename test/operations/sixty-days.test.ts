@@ -88,6 +88,7 @@ function setUp({ operationTimeoutMs }: { readonly operationTimeoutMs?: number } 
             }),
           delayMs,
         ),
+      mayHold: async () => false,
       deadLetter: async () => {},
     },
     completionQueue: {

@@ -54,6 +54,7 @@ const step: fc.Arbitrary<Step> = fc.oneof(
 
 const world = fc.record({
   callback: fc.boolean(),
+  isBusy: fc.boolean(),
   expiresInMs: fc.option(fc.integer({ min: 1, max: 4 * 3_600_000 }), { nil: undefined }),
 });
 
@@ -61,7 +62,7 @@ const world = fc.record({
 const story = fc.tuple(world, fc.array(step, { maxLength: 60 }), fc.double({ min: 0, max: 1, noNaN: true }));
 
 function play(
-  [options, steps, random]: [{ callback: boolean; expiresInMs: number | undefined }, Step[], number],
+  [options, steps, random]: [{ callback: boolean; isBusy: boolean; expiresInMs: number | undefined }, Step[], number],
   after?: Step,
 ) {
   const delivery = new SimulatedDelivery(options);

@@ -414,10 +414,10 @@ describe('the reconciler', () => {
     }
   });
 
-  it('wakes again what nobody claimed: after a minute, then twice as late each time, an hour at most', () => {
+  it('wakes again what nobody claimed: after a minute, then twice as late each time, 17 hours at most', () => {
     let record = newRecord();
     const waits: number[] = [];
-    for (let time = 0; time < 8; time++) {
+    for (let time = 0; time < 12; time++) {
       const { dueAt = 0 } = record;
       const next = look(record, dueAt)!;
       expect(next.effects).toEqual([{ kind: 'wake', attempt: 1, delayMs: 0 }]);
@@ -425,8 +425,8 @@ describe('the reconciler', () => {
       record = next.record;
       waits.push((record.dueAt ?? 0) - dueAt);
     }
-    expect(record.wakeUps).toBe(8);
-    expect(waits).toEqual([2, 4, 8, 16, 32, 60, 60, 60].map((minutes) => minutes * MINUTE));
+    expect(record.wakeUps).toBe(12);
+    expect(waits).toEqual([2, 4, 8, 16, 32, 64, 128, 256, 512, 1_024, 1_024, 1_024].map((minutes) => minutes * MINUTE));
     expect(claimedRecord(record).wakeUps).toBe(0);
   });
 

@@ -30,7 +30,7 @@ function setUp(faults: Partial<OperationStore> = {}, random = () => 0) {
   const clock = { time: NOW, now: () => clock.time };
   const operations = createOperations({
     store,
-    taskQueue: { send: async () => {}, deadLetter: async () => {} },
+    taskQueue: { send: async () => {}, mayHold: async () => false, deadLetter: async () => {} },
     completionQueue: { send: async () => {} },
     clock,
     random: () => 0,

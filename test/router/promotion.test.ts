@@ -44,7 +44,7 @@ function setUp(invoke: Invoker['invoke'] = stopsWaiting, faults: Partial<Operati
   const clock = { time: NOW, now: () => clock.time };
   const deps = {
     ...{ store, clock, random: () => 0, cancelInner: async () => {}, logger: recordingLogger().logger },
-    taskQueue: { send: async () => {}, deadLetter: async () => {} },
+    taskQueue: { send: async () => {}, mayHold: async () => false, deadLetter: async () => {} },
     completionQueue: { send: async () => {} },
   };
   const operations = createOperations(deps);

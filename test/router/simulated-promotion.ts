@@ -105,6 +105,7 @@ export class SimulatedPromotion {
       store,
       taskQueue: {
         send: async (_, wakeUp, delayMs) => void this.wakeUps.push({ ...wakeUp, visibleAt: this.now + delayMs }),
+        mayHold: async () => this.wakeUps.length > 0,
         deadLetter: async () => {},
       },
       completionQueue: { send: async ({ token }) => void this.completions.push(token) },
