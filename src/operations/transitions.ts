@@ -243,10 +243,10 @@ export function completionAttempted(
 }
 
 /**
- * Looks at a queue that holds messages for which one of them is taken to be the operation's. A quarter of an hour later, it
- * is sent one whatever the queue holds: a service that is never idle must not hide for good that a message was lost.
+ * So many times a queue that holds messages is taken to hold the operation's. The next look, a quarter of an hour after its
+ * time came, sends one whatever the queue holds: a service that is never idle must not hide for good that one was lost.
  */
-const PATIENT_LOOKS = 4;
+const PATIENT_LOOKS = 3;
 
 /** Whether it matters, for what the reconciler does, what the queue of a record holds. */
 export function isPatient({ state, wakeUps, dueAt = Number.POSITIVE_INFINITY }: OperationRecord, now: number): boolean {

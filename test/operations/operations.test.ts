@@ -341,7 +341,7 @@ describe('the reconciler', () => {
       await operations.reconcile(10);
       if (sent.length > 0) woken.push(minute);
     }
-    expect(woken).toEqual([31, 63]);
+    expect(woken).toEqual([15, 31, 63]);
   });
 
   it('wakes what waits where its queue is empty, or cannot be asked', async () => {
