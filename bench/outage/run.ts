@@ -113,6 +113,10 @@ async function run(): Promise<string | undefined> {
 
   const open = new Map<number, WorkflowHandle>();
   const wrong: string[] = [];
+  const isWrong = (what: string) => {
+    wrong.push(what);
+    if (wrong.length === 1) say(`the first that is wrong: ${what}`);
+  };
   let started = 0;
   async function call(): Promise<void> {
     const number = ++started;
@@ -124,11 +128,11 @@ async function run(): Promise<string | undefined> {
     open.set(number, handle);
     handle.result().then(
       (result) => {
-        if (result !== number) wrong.push(`order ${number} got ${result}`);
+        if (result !== number) isWrong(`order ${number} got ${result}`);
         open.delete(number);
       },
       (error: Error) => {
-        wrong.push(`order ${number} failed: ${error.cause ?? error}`);
+        isWrong(`order ${number} failed: ${error.cause ?? error}`);
         open.delete(number);
       },
     );
@@ -139,7 +143,10 @@ async function run(): Promise<string | undefined> {
     for (const [number, handle] of [...open].slice(-20)) {
       const { raw } = await handle.describe();
       const pending = raw.pendingNexusOperations ?? [];
-      if (pending.some(({ state }) => state === BLOCKED)) wrong.push(`order ${number} is BLOCKED`);
+      const blocked = pending.find(({ state }) => state === BLOCKED);
+      if (blocked !== undefined) {
+        isWrong(`order ${number} is BLOCKED: ${blocked.blockedReason}; ${blocked.lastAttemptFailure?.message}`);
+      }
     }
   }
 
@@ -155,6 +162,9 @@ async function run(): Promise<string | undefined> {
     }
   }
 
+  // What starts for the first time here takes seconds, and Temporal's breaker opens where a server is that slow.
+  await call();
+  while (open.size > 0 && wrong.length === 0) await wait(100);
   await load(10, 'the handler is up');
   say(values.failing ? 'the handler fails from now on' : 'the handler has no capacity from now on');
   const bringBack = values.failing ? await fail(outageFile) : await close(lambda, ShopFunction ?? '');
