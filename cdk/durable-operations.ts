@@ -189,7 +189,7 @@ export class DurableOperations extends Construct {
       functionName: handler.alias.functionArn,
       principal: ours.roleArn,
     });
-    pauseWhereClosed(taskQueue, this.function);
+    pauseWhereClosed(taskQueue, this.function, this.served.size);
   }
 }
 
