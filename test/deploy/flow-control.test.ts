@@ -341,7 +341,7 @@ describe('the queue of two endpoints', () => {
   it('is read while one of them is paused and the other is not', async () => {
     await pauseLongAgo('dock');
     expect(await dock.round()).toEqual({ mapping: 'kept' });
-    await untilEnded(await accepted('haul', 'pier', 'over the pier'));
+    await untilEnded(await accepted('haul', 'pier', 'moored'));
     expect(await dock.state()).toBe('Enabled');
   });
 
@@ -378,7 +378,7 @@ describe('the queue of two endpoints', () => {
   it('is read again within a minute where somebody disabled its mapping by hand, by its own rule', async () => {
     await dock.disable();
     await vi.waitFor(async () => expect(await dock.state()).toBe('Enabled'), patience);
-    await untilEnded(await accepted('haul', 'dock', 'by hand'));
+    await untilEnded(await accepted('haul', 'dock', 'unloaded'));
   });
 });
 
