@@ -1,6 +1,6 @@
 import { App, RemovalPolicy, Stack } from 'aws-cdk-lib';
 import { Annotations, Match, Template } from 'aws-cdk-lib/assertions';
-import { describe, expect, it } from 'vitest';
+import { expect, it } from 'vitest';
 import { NexusEndpoint, NexusGateway } from '../../cdk/index.ts';
 import { pauseWhereClosed } from '../../cdk/queue-pause.ts';
 import { TaskQueue } from '../../cdk/task-queue.ts';
@@ -17,7 +17,7 @@ interface Resource {
 /** The rules of task queues, by their logical IDs. */
 function rulesOf(template: Template): [id: string, rule: Resource][] {
   const rules = Object.entries(template.findResources('AWS::Events::Rule')) as [string, Resource][];
-  return rules.filter(([id]) => /TaskQueue\w+Reconcile/.test(id));
+  return rules.filter(([id]) => /TaskQueue\w*Reconcile/.test(id));
 }
 
 const policiesOf = (template: Template) =>
@@ -101,43 +101,33 @@ it('the rule of a queue in another stack is there, with its rights', () => {
   expect(new Set(names).size).toBe(2);
 });
 
-describe('a task queue', () => {
-  /** One that these endpoints use, as the `count`th of its gateway. */
-  function setUp({ names = ['orders'], count = 1 }: { names?: readonly string[]; count?: number }) {
-    const stack = createStack();
-    const handler = createHandler(stack);
-    const taskQueue = new TaskQueue(stack, 'Orders', { handler, removalPolicy: RemovalPolicy.DESTROY });
-    for (const name of names) taskQueue.deliverTo(handler, name, undefined);
-    pauseWhereClosed(taskQueue, handler, count);
-    const template = Template.fromStack(stack);
-    return { stack, rules: Object.values(template.findResources('AWS::Events::Rule')) as Resource[], template };
+it('a rule names as many endpoints as an input has room for', () => {
+  const stack = createStack();
+  const handler = createHandler(stack);
+  const taskQueue = new TaskQueue(stack, 'TaskQueue', { handler, removalPolicy: RemovalPolicy.DESTROY });
+  const names = Array.from({ length: 31 }, (_, n) => `e${'x'.repeat(190)}${n}`);
+  for (const name of names) taskQueue.deliverTo(handler, name, undefined);
+  pauseWhereClosed(taskQueue, handler, 1);
+  const [[, rule] = expect.unreachable('it has no rule')] = rulesOf(Template.fromStack(stack));
+  const input = inputOf(rule) as { taskQueue: { endpoints: string[] } };
+  expect(input.taskQueue.endpoints).toEqual(names.slice(0, 30));
+  expect(JSON.stringify(input).length).toBeLessThan(7_000);
+});
+
+it('a gateway switches off 25 queues; one more is read in any case, and says so', () => {
+  const stack = createStack();
+  const { durableOperations: durable } = new NexusGateway(stack, 'Nexus', { alarms: false });
+  const handler = createHandler(stack);
+  for (let n = 1; n <= 26; n++) {
+    const taskQueue = new TaskQueue(stack, `TaskQueue${n}`, { handler, removalPolicy: RemovalPolicy.DESTROY });
+    taskQueue.deliverTo(handler, 'orders', undefined);
+    for (const _ of ['orders', 'sales']) durable.serve(taskQueue, handler);
   }
-
-  it('has as many endpoints in its rule as an input has room for', () => {
-    const names = Array.from({ length: 31 }, (_, n) => `e${'x'.repeat(190)}${n}`);
-    const {
-      rules: [rule = expect.unreachable('there is none')],
-    } = setUp({ names });
-    const input = inputOf(rule) as { taskQueue: { endpoints: string[] } };
-    expect(input.taskQueue.endpoints).toEqual(names.slice(0, 30));
-    expect(JSON.stringify(input).length).toBeLessThan(7_000);
-  });
-
-  it('that is the 26th of its gateway has none, is read in any case, and says so', () => {
-    const info = Match.stringLikeRegexp('is read also while all of its endpoints are paused.*switches off 25 at most');
-    const enabledIn = (template: Template) =>
-      Object.values(template.findResources('AWS::Lambda::EventSourceMapping')).map(
-        ({ Properties }) => Properties.Enabled,
-      );
-    const last = setUp({ count: 25 });
-    expect(last.rules).toHaveLength(1);
-    expect(Annotations.fromStack(last.stack).findInfo('*', info)).toEqual([]);
-    expect(enabledIn(last.template)).toEqual([undefined]);
-
-    const beyond = setUp({ count: 26 });
-    expect(beyond.rules).toEqual([]);
-    expect(Annotations.fromStack(beyond.stack).findInfo('*', info)).toHaveLength(1);
-    expect(policiesOf(beyond.template)).toEqual([]);
-    expect(enabledIn(beyond.template)).toEqual([true]);
-  });
+  const template = Template.fromStack(stack);
+  expect([rulesOf(template), policiesOf(template)].map((each) => each.length)).toEqual([25, 25]);
+  const mappings = Object.entries(template.findResources('AWS::Lambda::EventSourceMapping'));
+  const enabled = mappings.filter(([, { Properties }]) => Properties.Enabled === true);
+  expect(enabled.map(([id]) => id)).toEqual([expect.stringMatching(/^TaskQueue26Delivery/)]);
+  const info = Match.stringLikeRegexp('is read also while all of its endpoints are paused.*switches off 25 at most');
+  expect(Annotations.fromStack(stack).findInfo('*', info)).toMatchObject([{ id: '/Test/TaskQueue26' }]);
 });
