@@ -21,6 +21,7 @@ import { functionCode } from './function-assets.ts';
 import { createLogGroup, createLoggingRole, DEFAULT_LOG_RETENTION, type NetworkProps } from './function-role.ts';
 import type { Monitoring } from './monitoring.ts';
 import type { NexusFunction } from './nexus-function.ts';
+import { pauseWhereClosed } from './queue-pause.ts';
 import type { TaskQueue } from './task-queue.ts';
 
 export interface DurableOperationsProps extends NetworkProps {
@@ -118,7 +119,8 @@ export class DurableOperations extends Construct {
       ...(vpcSubnets && { vpcSubnets }),
       ...(securityGroups && { securityGroups }),
     });
-    allow(role, ['dynamodb:Query'], [endpointsTable.tableArn]);
+    // All of them, for those of a task queue that no deploy made, and only while those that a deploy made are closed.
+    allow(role, ['dynamodb:Query', 'dynamodb:Scan'], [endpointsTable.tableArn]);
     allow(role, ['dynamodb:GetItem', 'dynamodb:UpdateItem'], [this.table.tableArn]);
     allow(role, ['dynamodb:Query'], [`${this.table.tableArn}/index/${OPERATIONS.due.indexName}`]);
     allow(
@@ -188,6 +190,7 @@ export class DurableOperations extends Construct {
       functionName: handler.alias.functionArn,
       principal: ours.roleArn,
     });
+    pauseWhereClosed(taskQueue, this.function, this.served.size);
   }
 }
 

@@ -26,13 +26,21 @@ const MAX_RECEIVES = 1_000;
 /** Of a function (AWS quota): assumed of one whose timeout is not known at synth. */
 const LONGEST_TIMEOUT = Duration.minutes(15);
 
+interface Delivery {
+  readonly endpointName: string;
+  readonly concurrency: number | undefined;
+  readonly mapping: EventSourceMapping;
+}
+
 /** The queue of one target (a task queue in a namespace), for operations that wait, and where its poison ends. */
 export class TaskQueue extends Construct {
   readonly handler: IFunction;
   readonly queue: Queue;
   readonly deadLetterQueue: Queue;
   /** The endpoint that said first how many at a time are delivered, and what it said. */
-  private delivery: { readonly endpointName: string; readonly concurrency: number | undefined } | undefined;
+  private delivery: Delivery | undefined;
+  /** Names of the endpoints whose operations it has, until now. */
+  private readonly endpointNames: string[] = [];
 
   constructor(scope: Construct, id: string, { handler, removalPolicy }: TaskQueueProps) {
     super(scope, id);
@@ -57,6 +65,7 @@ export class TaskQueue extends Construct {
    * must agree.
    */
   deliverTo(handler: NexusFunction, endpointName: string, concurrency: number | undefined): void {
+    this.endpointNames.push(endpointName);
     if (this.delivery !== undefined) {
       if (this.delivery.concurrency === concurrency) return;
       const others = `endpoint "${this.delivery.endpointName}" has ${inWords(this.delivery.concurrency)}`;
@@ -65,7 +74,6 @@ export class TaskQueue extends Construct {
           'which is delivered so many at a time for all of them; give both the same concurrency, or name another task queue',
       );
     }
-    this.delivery = { endpointName, concurrency };
     if (concurrency === 1) {
       Annotations.of(this).addWarningV2(
         'nexus-lambda:concurrency',
@@ -73,7 +81,7 @@ export class TaskQueue extends Construct {
           "may, give the handler's function reservedConcurrentExecutions: 1",
       );
     }
-    new EventSourceMapping(this, 'Delivery', {
+    const mapping = new EventSourceMapping(this, 'Delivery', {
       target: handler.alias,
       eventSourceArn: this.queue.queueArn,
       // One operation must not wait for another that takes minutes, nor fail with it.
@@ -82,6 +90,7 @@ export class TaskQueue extends Construct {
       // AWS takes 2 to 1,000.
       ...(concurrency !== undefined && { maxConcurrency: Math.min(Math.max(2, concurrency), 1_000) }),
     });
+    this.delivery = { endpointName, concurrency, mapping };
     // Without an id, which may be there once in a policy: a handler may serve many task queues.
     handler.addToRolePolicy(
       new PolicyStatement({
@@ -95,6 +104,11 @@ export class TaskQueue extends Construct {
         resources: [this.deadLetterQueue.queueArn],
       }),
     );
+  }
+
+  /** What delivers, and to which endpoints, those that are added later included. Where nothing is delivered there is none. */
+  get reading(): { readonly mapping: EventSourceMapping; readonly endpointNames: readonly string[] } | undefined {
+    return this.delivery && { mapping: this.delivery.mapping, endpointNames: this.endpointNames };
   }
 
   /** Lets a role wake operations. */

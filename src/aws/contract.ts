@@ -72,6 +72,19 @@ export const OPERATIONS = {
   },
 } as const;
 
+/**
+ * What the rule of a task queue says to the operations function every minute, as `{ "taskQueue": … }`. A rule's input takes
+ * 8,192 characters: `endpoints` are as many as fit, and those that a deploy knows.
+ */
+export interface TaskQueueRule {
+  /** URL of the queue. */
+  readonly queue: string;
+  /** Id of the mapping from it to the handler. */
+  readonly eventSourceMapping: string;
+  /** Names of endpoints that queue operations in it: it is not looked for others while one of these is served. */
+  readonly endpoints: readonly string[];
+}
+
 /** Properties of the custom resource that a deploy asks before the alias of a handler moves. All values are text. */
 export interface GateProperties {
   readonly kind: 'gate';

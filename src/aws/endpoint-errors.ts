@@ -17,6 +17,11 @@ export class TableNotFoundError extends Error {
   }
 }
 
+/** An item of the table is none that this version reads: of an endpoint, or of what is set of one at run time. */
+export class UnreadableEndpointError extends Error {
+  override readonly name = 'UnreadableEndpointError';
+}
+
 /** Why the condition on the version of a spec did not hold, in a transaction the first; `undefined` for any other error. */
 export function whyUnchanged(error: unknown, name: string, version: number): Error | undefined {
   const failed = error instanceof ConditionalCheckFailedException ? error : failedConditions(error)[0];

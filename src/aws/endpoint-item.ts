@@ -3,6 +3,7 @@ import { marshall, unmarshall } from '@aws-sdk/util-dynamodb';
 import type { EndpointOverride, OverriddenSetting, OverrideMark } from '../router/endpoint-override.ts';
 import type { Endpoint, EndpointSpec } from '../router/ports.ts';
 import { TABLE } from './contract.ts';
+import { UnreadableEndpointError } from './endpoint-errors.ts';
 
 /** An item of the table, as DynamoDB takes and gives it. */
 export type Item = Record<string, AttributeValue>;
@@ -54,9 +55,9 @@ function toOverride(item: Item, tableName: string): EndpointOverride {
   throw unreadable(item, tableName, 'override of an endpoint', 'remove the item and set again what it set');
 }
 
-function unreadable(item: Item, tableName: string, what: string, wayOut: string): Error {
+function unreadable(item: Item, tableName: string, what: string, wayOut: string): UnreadableEndpointError {
   const { [TABLE.partitionKey]: pk, [TABLE.sortKey]: sk } = item;
-  return new Error(
+  return new UnreadableEndpointError(
     `the item ${TABLE.partitionKey} = "${pk?.S}", ${TABLE.sortKey} = "${sk?.S}" of table ${tableName} is no ${what} that this ` +
       `version of nexus-lambda reads: members are missing or of another type; update nexus-lambda here, or ${wayOut}`,
   );

@@ -1,5 +1,6 @@
 import { BatchProcessor, EventType, processPartialResponse } from '@aws-lambda-powertools/batch';
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
+import { LambdaClient } from '@aws-sdk/client-lambda';
 import { SQSClient } from '@aws-sdk/client-sqs';
 import type { LambdaContext } from '../handler/invocation.ts';
 import { consoleLoggerOptions, createConsoleLogger } from '../handler/logger.ts';
@@ -12,14 +13,23 @@ import { createOperationInvoker } from '../router/operation-invoker.ts';
 import { createAwsOperations } from './aws-operations.ts';
 import { CLIENT_OPTIONS, SQS_CLIENT_OPTIONS } from './client-options.ts';
 import { type CompletionRecord, createCompletionDelivery } from './completion-delivery.ts';
-import { ENV } from './contract.ts';
+import { ENV, type TaskQueueRule } from './contract.ts';
 import { createDynamoEndpointRegistry } from './dynamodb-endpoint-registry.ts';
 import { requiredVariable } from './environment.ts';
+import { createEventSourceMappings } from './event-source-mappings.ts';
 import { createLambdaInvoker, lambdaInvokeFunction } from './lambda-invoker.ts';
+import { createTaskQueueReconciler, type TaskQueueRound } from './task-queue-reconciler.ts';
+import { isOfTaskQueueRule, parseTaskQueueRule } from './task-queue-rule.ts';
 import { readSecretText } from './temporal-secret.ts';
 
-/** Delivers completions from their queue; on any other event, such as a schedule's, looks after what is due. */
-export type OperationsHandler = (event: unknown, context: LambdaContext) => Promise<SqsBatchResponse | { due: number }>;
+/**
+ * Delivers completions from their queue; has a task queue read or not where the event is of its rule; on any other event,
+ * such as a schedule's, looks after what is due.
+ */
+export type OperationsHandler = (
+  event: unknown,
+  context: LambdaContext,
+) => Promise<SqsBatchResponse | TaskQueueRound | { due: number }>;
 
 /** Operations that one reading of the index of due ones brings. */
 const PAGE = 100;
@@ -33,8 +43,9 @@ export function operationsHandlerOfEnvironment(): OperationsHandler {
   const endpointsTable = requiredVariable(ENV.table, 'the name of the table of endpoints');
   const logger = createConsoleLogger(consoleLoggerOptions(process.env));
   const dynamo = new DynamoDBClient(CLIENT_OPTIONS);
+  const registry = createDynamoEndpointRegistry({ client: dynamo, tableName: endpointsTable, clock: Date });
   const endpoints = createEndpointView({
-    registry: createDynamoEndpointRegistry({ client: dynamo, tableName: endpointsTable, clock: Date }),
+    registry,
     clock: Date,
     onStale: (endpoint, error) =>
       logger.warn('the registry could not be read; its last view serves', { endpoint, error }),
@@ -55,7 +66,11 @@ export function operationsHandlerOfEnvironment(): OperationsHandler {
     poster: { readSecret: keepSecrets({ read: readSecretText, clock: Date }) },
     alarm: createCompletionAlarms({ logger, clock: Date }),
   });
-  return createOperationsHandler({ operations, endpoints, complete });
+  const reconcileTaskQueue = createTaskQueueReconciler({
+    ...{ registry, logger, clock: Date },
+    mappings: createEventSourceMappings(new LambdaClient(CLIENT_OPTIONS)),
+  });
+  return createOperationsHandler({ operations, endpoints, complete, reconcileTaskQueue });
 }
 
 export interface OperationsHandlerDeps {
@@ -63,10 +78,12 @@ export interface OperationsHandlerDeps {
   readonly endpoints: Pick<EndpointView, 'settle'>;
   /** Takes a message of the completion queue. Rejects where it has to come again. */
   readonly complete: (message: CompletionRecord) => Promise<void>;
+  readonly reconcileTaskQueue: (rule: TaskQueueRule) => Promise<TaskQueueRound>;
 }
 
 /** Makes the handler. */
-export function createOperationsHandler({ operations, endpoints, complete }: OperationsHandlerDeps): OperationsHandler {
+export function createOperationsHandler(deps: OperationsHandlerDeps): OperationsHandler {
+  const { operations, endpoints, complete, reconcileTaskQueue } = deps;
   return async (event, context) => {
     try {
       if (isSqsEvent(event)) {
@@ -77,6 +94,7 @@ export function createOperationsHandler({ operations, endpoints, complete }: Ope
           throwOnFullBatchFailure: false,
         });
       }
+      if (isOfTaskQueueRule(event)) return await reconcileTaskQueue(parseTaskQueueRule(event));
       return { due: await operations.reconcile(PAGE, () => context.getRemainingTimeInMillis() > RESERVE_MS) };
     } finally {
       await endpoints.settle();

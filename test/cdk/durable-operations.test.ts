@@ -273,6 +273,8 @@ describe('the roles', () => {
       'dynamodb:GetItem',
       'dynamodb:Query',
       'dynamodb:Query',
+      // Of endpoints, where all that a rule names are closed.
+      'dynamodb:Scan',
       'dynamodb:UpdateItem',
       ...log,
       ...take,

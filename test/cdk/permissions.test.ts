@@ -142,7 +142,7 @@ describe.each(TEMPLATES)('$what', ({ template }) => {
     ).toEqual([]);
   });
 
-  it('lets nobody invoke a function by its own policy but the API and the schedule, and our roles an alias', () => {
+  it('lets nobody invoke a function by its own policy but the API and the schedules, and our roles an alias', () => {
     const permissions = propertiesOf(template, 'AWS::Lambda::Permission');
     const [api] = Object.keys(template.findResources('AWS::ApiGatewayV2::Api'));
     expect(permissions.length).toBeGreaterThan(0);
@@ -151,7 +151,7 @@ describe.each(TEMPLATES)('$what', ({ template }) => {
       if (Principal === 'apigateway.amazonaws.com') {
         expect(textOf(SourceArn)).toContain(`:{${api}}/`);
       } else if (Principal === 'events.amazonaws.com') {
-        expect(textOf(SourceArn)).toMatch(/^\{NexusOperationsReconcile\w+\.Arn\}$/);
+        expect(textOf(SourceArn)).toMatch(/^\{Nexus(?:Operations|TaskQueue\w+)Reconcile\w+\.Arn\}$/);
         expect(textOf(FunctionName)).toMatch(/^\{NexusOperationsFunction\w+\.Arn\}$/);
       } else {
         expect(textOf(Principal)).toMatch(/^\{Nexus(?:Router|Operations)Role\w+\.Arn\}$|:role\/router$/);

@@ -2,9 +2,12 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
+import { SQSClient } from '@aws-sdk/client-sqs';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished, vi } from 'vitest';
+import { createDynamoEndpointRegistry } from '../../src/aws/dynamodb-endpoint-registry.ts';
 import { createDynamoOperationStore } from '../../src/aws/dynamodb-operation-store.ts';
 import type { OperationStore } from '../../src/operations/ports.ts';
+import type { EndpointRegistry } from '../../src/router/ports.ts';
 import { runCommandLine } from '../cli/command-line.ts';
 import { temporaryFolder } from '../local/temporary-folder.ts';
 import { type CallbackServer, openCallback } from '../operations/callback-server.ts';
@@ -13,6 +16,7 @@ import { type Ministack, startMinistack } from '../toolchain/ministack.ts';
 import { clientOptions } from './access-app.ts';
 import { type EmulatedApi, emulatedApi, rootOf } from './emulated-api.ts';
 import { createIam, type Iam, type IamCredentials, type RolePolicy } from './iam.ts';
+import { type DeployedTaskQueue, findTaskQueue, messagesIn } from './task-queue.ts';
 
 /** What is waited for takes seconds where all is well, and may take many on a busy machine. */
 const patience = { timeout: 90_000, interval: 200 };
@@ -20,7 +24,7 @@ const patience = { timeout: 90_000, interval: 200 };
 /** Within so long, what is changed at run time holds everywhere. */
 const EVERYWHERE_MS = 10_000;
 
-type EndpointName = 'failing' | 'sound' | 'limited' | 'changed';
+type EndpointName = 'failing' | 'sound' | 'limited' | 'changed' | 'dock' | 'pier';
 
 const ends: (() => Promise<unknown>)[] = [];
 let emulator: Ministack;
@@ -29,6 +33,8 @@ let root: IamCredentials;
 let operator: IamCredentials;
 let iam: Iam;
 let store: OperationStore;
+let registry: EndpointRegistry;
+let sqs: SQSClient;
 let callback: CallbackServer;
 /** A line for each run of the handler. */
 let file: string;
@@ -39,13 +45,15 @@ beforeAll(async () => {
   callback = await openCallback((_request, response) => response.end());
   ends.push(() => callback.close());
   await cdkBootstrap(emulator);
-  const { ApiId = '', Operator = '', OperationsTable = '' } = await deploy('before');
+  const { ApiId = '', Operator = '', OperationsTable = '', EndpointsTable = '' } = await deploy('before');
   root = rootOf(emulator) as IamCredentials;
   iam = createIam(emulator);
   operator = await iam.assumeRole(Operator);
   api = emulatedApi(emulator, ApiId);
   const client = new DynamoDBClient(clientOptions(emulator, root));
   store = createDynamoOperationStore({ client, tableName: OperationsTable });
+  registry = createDynamoEndpointRegistry({ client, tableName: EndpointsTable, clock: Date });
+  sqs = new SQSClient(clientOptions(emulator, root));
   const folder = mkdtempSync(join(tmpdir(), 'nexus-lambda-depot-'));
   ends.push(async () => rmSync(folder, { recursive: true }));
   file = join(folder, 'runs');
@@ -314,6 +322,63 @@ describe('an endpoint that is paused', () => {
     expect(runs()).not.toContain('paused');
     expect(await asOperator('operation', 'retry', token)).toMatchObject({ operations: [{ token }] });
     await untilEnded(token);
+  });
+});
+
+describe('the queue of two endpoints', () => {
+  let dock: DeployedTaskQueue;
+  beforeAll(async () => {
+    dock = await findTaskQueue(emulator, 'dock');
+  });
+
+  /** As the management API does it; twenty minutes ago. */
+  async function pauseLongAgo(name: EndpointName): Promise<void> {
+    const endpoint = (await registry.get(name)) ?? expect.unreachable(`there is no endpoint ${name}`);
+    const paused = { author: 'local', reason: 'the crane is away', at: Date.now() - 20 * 60_000 };
+    await registry.override(endpoint, { settings: {}, paused });
+  }
+
+  it('is read while one of them is paused and the other is not', async () => {
+    await pauseLongAgo('dock');
+    expect(await dock.round()).toEqual({ mapping: 'kept' });
+    await untilEnded(await accepted('haul', 'pier', 'moored'));
+    expect(await dock.state()).toBe('Enabled');
+  });
+
+  it('is not read while both are, and what waits in it is not received once', async () => {
+    await pauseLongAgo('pier');
+    // Its rule may have been faster.
+    expect(await dock.round()).toMatchObject({ mapping: expect.stringMatching(/^(disabled|kept)$/) });
+    expect(await dock.state()).toBe('Disabled');
+    const tokens = [
+      await accepted('haul', 'dock', 'one'),
+      await accepted('haul', 'dock', 'two'),
+      await accepted('haul', 'pier', 'three'),
+    ];
+    const before = await Promise.all(tokens.map(recordOf));
+    // Meanwhile other queues are read.
+    await untilEnded(await accepted('haul', 'sound', 'elsewhere'));
+    expect(await messagesIn(sqs, dock.queueUrl)).toEqual({ visible: 3, inFlight: 0, delayed: 0 });
+    // Who receives one of an endpoint that is paused writes when it comes again.
+    expect(await Promise.all(tokens.map(recordOf))).toEqual(before);
+
+    for (const name of ['dock', 'pier']) await asOperator('endpoint', 'resume', '--name', name);
+    expect(await dock.round()).toMatchObject({ mapping: expect.stringMatching(/^(enabled|kept)$/) });
+    expect(await dock.state()).toBe('Enabled');
+    for (const token of tokens) await untilEnded(token);
+    expect(
+      runs()
+        .filter((id) => ['one', 'two', 'three'].includes(id))
+        .sort(),
+    ).toEqual(['one', 'three', 'two']);
+    const completed = callback.received.map(({ url }) => url).filter((url) => /^\/(one|two|three)$/.test(url ?? ''));
+    expect(completed.sort()).toEqual(['/one', '/three', '/two']);
+  });
+
+  it('is read again within a minute where somebody disabled its mapping by hand, by its own rule', async () => {
+    await dock.disable();
+    await vi.waitFor(async () => expect(await dock.state()).toBe('Enabled'), patience);
+    await untilEnded(await accepted('haul', 'dock', 'unloaded'));
   });
 });
 

@@ -55,5 +55,6 @@ function constructName(physical: string): string {
       '$1',
     )
     .replace(/^[0-9a-f]+\/\*\/\*\/nexus/, 'nexus')
-    .replace(/^key\/[\w-]+$/, 'key');
+    .replace(/^key\/[\w-]+$/, 'key')
+    .replace(/^event-source-mapping:[\w-]+$/, 'event-source-mapping');
 }

@@ -292,6 +292,27 @@ const ROWS: Readonly<Record<string, readonly Row[]>> = {
     ...['sqs:ReceiveMessage', 'sqs:DeleteMessage', 'sqs:GetQueueAttributes'].map(
       (action): Row => [action, COMPLETIONS, 'its mapping', BY_EMULATOR],
     ),
+    [
+      'dynamodb:Scan',
+      'table/NexusEndpoints',
+      'endpoints of a task queue that no deploy made',
+      'test/deploy/flow-control.test.ts: no round of a queue fails without it, and its mapping is left as it is',
+    ],
+    // Of two task queues.
+    ...['warehouse', 'outage'].flatMap((target): Row[] => [
+      [
+        'lambda:GetEventSourceMapping',
+        'event-source-mapping',
+        `whether the queue of ${target} is read`,
+        'the emulator asks for lambda:ListEventSourceMappings instead',
+      ],
+      [
+        'lambda:UpdateEventSourceMapping',
+        'event-source-mapping',
+        'having it read or not',
+        'the emulator asks for no permission',
+      ],
+    ]),
   ],
 };
 

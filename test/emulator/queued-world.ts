@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { setImmediate } from 'node:timers/promises';
 import { CreateTableCommand, DynamoDBClient } from '@aws-sdk/client-dynamodb';
+import { LambdaClient } from '@aws-sdk/client-lambda';
 import {
   ChangeMessageVisibilityCommand,
   CreateQueueCommand,
@@ -16,10 +17,12 @@ import { createCompletionDelivery } from '../../src/aws/completion-delivery.ts';
 import { TABLE } from '../../src/aws/contract.ts';
 import { createDynamoEndpointRegistry } from '../../src/aws/dynamodb-endpoint-registry.ts';
 import { createDynamoOperationStore } from '../../src/aws/dynamodb-operation-store.ts';
+import { createEventSourceMappings } from '../../src/aws/event-source-mappings.ts';
 import { createLambdaInvoker, lambdaInvokeFunction } from '../../src/aws/lambda-invoker.ts';
 import { createOperationsHandler } from '../../src/aws/operations-handler.ts';
 import { consumeBatch } from '../../src/aws/queue-consumer.ts';
 import { routerHandlerOfEnvironment } from '../../src/aws/router-handler.ts';
+import { createTaskQueueReconciler } from '../../src/aws/task-queue-reconciler.ts';
 import { readSecretText } from '../../src/aws/temporal-secret.ts';
 import type { LambdaHttpResult } from '../../src/handler/invocation.ts';
 import { createCompletionAlarms } from '../../src/operations/completion-alarms.ts';
@@ -143,7 +146,9 @@ export async function openQueuedWorld(options: QueuedWorldOptions) {
     },
     alarm: createCompletionAlarms({ logger, clock: Date }),
   });
-  const operationsFunction = createOperationsHandler({ operations, endpoints, complete });
+  const mappings = createEventSourceMappings(new LambdaClient(faulty));
+  const reconcileTaskQueue = createTaskQueueReconciler({ registry, mappings, logger, clock: Date });
+  const operationsFunction = createOperationsHandler({ operations, endpoints, complete, reconcileTaskQueue });
   const own = createDynamoOperationStore({ client: dynamo, tableName });
 
   const answers: HandlerAnswer[] = [];

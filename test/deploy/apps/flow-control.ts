@@ -1,6 +1,6 @@
-/* A gateway with four endpoints on one task queue, for the suite on flow control. */
+/* A gateway with four endpoints on one task queue and two on another, for the suite on flow control. */
 import { App, Aspects, CfnOutput, Duration, RemovalPolicy, Stack } from 'aws-cdk-lib';
-import { AccountRootPrincipal, Role } from 'aws-cdk-lib/aws-iam';
+import { AccountRootPrincipal, PolicyStatement, Role } from 'aws-cdk-lib/aws-iam';
 import { CfnQueuePolicy } from 'aws-cdk-lib/aws-sqs';
 import { NexusCaller, NexusFunction, NexusGateway } from '../../../cdk/index.ts';
 import { ENV } from '../../../src/aws/contract.ts';
@@ -47,8 +47,19 @@ gateway.addEndpoint('sound', common);
 gateway.addEndpoint('limited', { ...common, requestsPerSecond: 0.1, burst: 1 });
 gateway.addEndpoint('changed', { ...common, circuitOpenTime: Duration.seconds(2) });
 
+for (const name of ['dock', 'pier']) gateway.addEndpoint(name, { ...common, taskQueue: 'dock' });
+
 const { durableOperations: durable } = gateway;
+// What the emulator takes lambda:GetEventSourceMapping for.
+durable.function.addToRolePolicy(
+  new PolicyStatement({ actions: ['lambda:ListEventSourceMappings'], resources: ['*'] }),
+);
 // The callback is on this machine, as the functions are.
 for (const each of [gateway.router, durable.function]) each.addEnvironment(ENV.loopbackCallbacks, 'emulator');
-const outputs = { ApiId: gateway.apiId, Operator: operator.roleArn, OperationsTable: durable.table.tableName };
+const outputs = {
+  ApiId: gateway.apiId,
+  Operator: operator.roleArn,
+  OperationsTable: durable.table.tableName,
+  EndpointsTable: gateway.tableName,
+};
 for (const [id, value] of Object.entries(outputs)) new CfnOutput(stack, `${id}Output`, { value }).overrideLogicalId(id);
