@@ -1,21 +1,13 @@
 import type { CompletionRequest } from '../nexus/completion.ts';
+import { cancelRequested } from './asked-transitions.ts';
 import { type ChangeDeps, createChange } from './change.ts';
+import { type CompletionResult, completionAttempted } from './completion-transitions.ts';
 import { formatStoredCompletion } from './format-stored-completion.ts';
 import type { OperationStore, WakeUp } from './ports.ts';
 import type { Claim, OperationRecord, Transition } from './record.ts';
 import { LONGEST_DELAY_MS } from './retry-policy.ts';
 import { settleAttempt } from './settle-attempt.ts';
-import {
-  type AttemptResult,
-  type CompletionResult,
-  cancelRequested,
-  completionAttempted,
-  deferred,
-  interrupted,
-  type Received,
-  received,
-  reconciled,
-} from './transitions.ts';
+import { type AttemptResult, deferred, interrupted, type Received, received, reconciled } from './transitions.ts';
 
 export interface OperationsDeps extends ChangeDeps {
   readonly store: OperationStore;
