@@ -3,24 +3,17 @@ import { AttributeType, Billing, ProjectionType, TableV2 } from 'aws-cdk-lib/aws
 import { Rule, Schedule } from 'aws-cdk-lib/aws-events';
 import { LambdaFunction as LambdaTarget } from 'aws-cdk-lib/aws-events-targets';
 import { type IRole, PolicyStatement } from 'aws-cdk-lib/aws-iam';
-import {
-  Architecture,
-  CfnPermission,
-  EventSourceMapping,
-  Function as LambdaFunction,
-  LoggingFormat,
-  Runtime,
-} from 'aws-cdk-lib/aws-lambda';
+import { CfnPermission, EventSourceMapping, type Function as LambdaFunction } from 'aws-cdk-lib/aws-lambda';
 import type { RetentionDays } from 'aws-cdk-lib/aws-logs';
 import { Queue, QueueEncryption } from 'aws-cdk-lib/aws-sqs';
 import { Construct } from 'constructs';
 import { ENV, OPERATIONS } from '../src/aws/contract.ts';
 import type { AllowedCallback } from '../src/operations/callback-rules.ts';
 import { grantFlowControl } from './flow-control.ts';
-import { functionCode } from './function-assets.ts';
-import { createLogGroup, createLoggingRole, DEFAULT_LOG_RETENTION, type NetworkProps } from './function-role.ts';
+import type { NetworkProps } from './function-role.ts';
 import type { Monitoring } from './monitoring.ts';
 import type { NexusFunction } from './nexus-function.ts';
+import { createOwnFunction, type OwnFunction } from './own-function.ts';
 import { pauseWhereClosed } from './queue-pause.ts';
 import type { TaskQueue } from './task-queue.ts';
 
@@ -48,7 +41,7 @@ const COMPLETION_CONCURRENCY = 20;
 export class DurableOperations extends Construct {
   readonly table: TableV2;
   readonly completionQueue: Queue;
-  readonly function: LambdaFunction;
+  readonly function: OwnFunction;
   /** What accepts operations. */
   readonly router: LambdaFunction;
   private readonly monitoring: Monitoring;
@@ -63,7 +56,7 @@ export class DurableOperations extends Construct {
       router,
       monitoring,
       managed,
-      logRetention = DEFAULT_LOG_RETENTION,
+      logRetention,
       removalPolicy = RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE,
       vpc,
       vpcSubnets,
@@ -101,24 +94,14 @@ export class DurableOperations extends Construct {
       deadLetterQueue: { queue: undeliverable, maxReceiveCount: 1_000 },
     });
 
-    const logGroup = createLogGroup(this, 'Log', logRetention);
-    const role = createLoggingRole(this, 'Role', { logGroup, inVpc: vpc !== undefined });
-    this.function = new LambdaFunction(this, 'Function', {
+    this.function = createOwnFunction(this, 'Function', {
+      ...{ name: 'operations', vpc, vpcSubnets, securityGroups, logRetention },
       description: 'Delivers completions of Nexus operations, and looks after what crashes left',
-      code: functionCode('operations'),
-      handler: 'index.handler',
-      runtime: Runtime.NODEJS_24_X,
-      architecture: Architecture.ARM_64,
       memorySize: 512,
       timeout: TIMEOUT,
-      loggingFormat: LoggingFormat.JSON,
-      logGroup,
-      role,
       environment: { [ENV.table]: endpointsTable.tableName, [ENV.operationsTable]: this.table.tableName },
-      ...(vpc && { vpc }),
-      ...(vpcSubnets && { vpcSubnets }),
-      ...(securityGroups && { securityGroups }),
     });
+    const { role } = this.function;
     // All of them, for those of a task queue that no deploy made, and only while those that a deploy made are closed.
     allow(role, ['dynamodb:Query', 'dynamodb:Scan'], [endpointsTable.tableArn]);
     allow(role, ['dynamodb:GetItem', 'dynamodb:UpdateItem'], [this.table.tableArn]);
@@ -158,7 +141,7 @@ export class DurableOperations extends Construct {
   authorize(callbacks: readonly AllowedCallback[]): void {
     for (const { authorization } of callbacks) {
       if (typeof authorization !== 'object') continue;
-      allow(this.function.role as IRole, ['secretsmanager:GetSecretValue'], [authorization.secretArn]);
+      allow(this.function.role, ['secretsmanager:GetSecretValue'], [authorization.secretArn]);
     }
   }
 
@@ -174,7 +157,7 @@ export class DurableOperations extends Construct {
     if (this.served.has(taskQueue)) return;
     this.served.add(taskQueue);
     this.monitoring.watchTaskQueue(taskQueue);
-    const ours = this.function.role as IRole;
+    const ours = this.function.role;
     taskQueue.grantWake(this.router.role as IRole);
     taskQueue.grantWake(ours);
     taskQueue.grantAsk(ours);

@@ -1,126 +1,26 @@
 import { ArnFormat, Duration, Fn, RemovalPolicy, Stack } from 'aws-cdk-lib';
-import { AccessLogFormat } from 'aws-cdk-lib/aws-apigateway';
-import {
-  HttpApi,
-  HttpMethod,
-  HttpStage,
-  type IHttpRouteAuthorizer,
-  LogGroupLogDestination,
-} from 'aws-cdk-lib/aws-apigatewayv2';
-import {
-  HttpIamAuthorizer,
-  HttpJwtAuthorizer,
-  HttpLambdaAuthorizer,
-  HttpLambdaResponseType,
-} from 'aws-cdk-lib/aws-apigatewayv2-authorizers';
+import { HttpApi, HttpMethod, type HttpStage, type IHttpRouteAuthorizer } from 'aws-cdk-lib/aws-apigatewayv2';
 import { HttpLambdaIntegration } from 'aws-cdk-lib/aws-apigatewayv2-integrations';
 import { AttributeType, Billing, TableV2 } from 'aws-cdk-lib/aws-dynamodb';
 import { Grant, type IGrantable, type IRole, PolicyStatement, Role } from 'aws-cdk-lib/aws-iam';
-import {
-  Architecture,
-  FunctionUrl,
-  FunctionUrlAuthType,
-  type IFunction,
-  Function as LambdaFunction,
-  LoggingFormat,
-  Runtime,
-} from 'aws-cdk-lib/aws-lambda';
-import type { RetentionDays } from 'aws-cdk-lib/aws-logs';
-import type { ISecret } from 'aws-cdk-lib/aws-secretsmanager';
+import { FunctionUrl, FunctionUrlAuthType, type IFunction } from 'aws-cdk-lib/aws-lambda';
 import { Construct } from 'constructs';
 import { ENV, TABLE } from '../src/aws/contract.ts';
+import { createLoggedStage } from './access-log.ts';
+import { createAuthorizers } from './authorizers.ts';
 import { CollocatedEndpoint } from './collocated-endpoint.ts';
 import { Deduplication } from './deduplication.ts';
 import { DurableOperations } from './durable-operations.ts';
 import type { EndpointOptions, EndpointProps, INexusGateway } from './endpoint-props.ts';
 import { grantFlowControl } from './flow-control.ts';
-import { type FunctionName, functionCode } from './function-assets.ts';
-import {
-  createLogGroup,
-  createLoggingRole,
-  DEFAULT_LOG_RETENTION,
-  grantDecryptOf,
-  type NetworkProps,
-} from './function-role.ts';
+import { DEFAULT_LOG_RETENTION } from './function-role.ts';
+import { type NexusGatewayAttributes, type NexusGatewayProps, principalsOf } from './gateway-props.ts';
 import { Monitoring } from './monitoring.ts';
-import type { NexusCaller } from './nexus-caller.ts';
 import { NexusEndpoint } from './nexus-endpoint.ts';
-
-/** Properties of {@link NexusGateway}. */
-export interface NexusGatewayProps extends NetworkProps {
-  /**
-   * JSON, user → password: opens `{url}/basic/nexus/…` to HTTP Basic, which an unmodified Temporal server speaks when its
-   * target URL has user information. One user for each endpoint, of the endpoint's name.
-   *
-   * @default - no such routes
-   */
-  readonly basicAuthSecret?: ISecret;
-  /**
-   * Opens `{url}/jwt/nexus/…` to bearer tokens of this issuer. Each endpoint names the subjects that may call it.
-   *
-   * @default - no such routes
-   */
-  readonly jwt?: { readonly issuer: string; readonly audience: readonly string[] };
-  /**
-   * Gives the router a Function URL (IAM only) besides the API: for requests whose headers are larger than the 10,240
-   * bytes that an API takes.
-   *
-   * @default false
-   */
-  readonly functionUrl?: boolean;
-  /**
-   * Who may see and mend operations, of all callers: with `nexus-lambda operation --url {url}` and an AWS signature. Only
-   * roles and users of IAM: Basic users and subjects of tokens never may. Each needs a policy as well: see `grantManage`.
-   *
-   * @default - nobody
-   */
-  readonly administrators?: readonly NexusCaller[];
-  /** Of the access log and the functions' logs. @default one month */
-  readonly logRetention?: RetentionDays;
-  /** What becomes of the table of endpoints when the stack goes. @default - kept, but for that of a first deploy that fails */
-  readonly removalPolicy?: RemovalPolicy;
-  /** Alarms on errors, throttles, open circuits and dead letters. @default true */
-  readonly alarms?: boolean;
-  /** A CloudWatch dashboard. @default true */
-  readonly dashboard?: boolean;
-}
-
-/** What names a gateway of another stack. */
-export interface NexusGatewayAttributes {
-  readonly url: string;
-  readonly apiId: string;
-  readonly tableName: string;
-  readonly routerRoleArn: string;
-  /** Whether endpoints get an alarm on their circuit, in their own stack. @default true */
-  readonly alarms?: boolean;
-}
-
-/**
- * How long API Gateway keeps an answer of the authorizer: what a revoked password goes on working for, besides the
- * authorizer's own view of the secret, and a fifth of the default.
- */
-const BASIC_CACHE = Duration.seconds(60);
+import { createOwnFunction, type OwnFunction } from './own-function.ts';
 
 /** What an HTTP API waits for an integration at most (AWS quota), and the router's function with it. */
 const INTEGRATION_TIMEOUT = Duration.seconds(30);
-
-/** The log of who called what, and how it ended. No header, query or body: those may hold secrets. */
-const ACCESS_LOG = {
-  requestId: '$context.requestId',
-  time: '$context.requestTime',
-  ip: '$context.identity.sourceIp',
-  method: '$context.httpMethod',
-  path: '$context.path',
-  routeKey: '$context.routeKey',
-  status: '$context.status',
-  basicUser: '$context.authorizer.principal',
-  iamUser: '$context.identity.userArn',
-  jwtSubject: '$context.authorizer.claims.sub',
-  authorizerError: '$context.authorizer.error',
-  integrationError: '$context.integrationErrorMessage',
-  integrationLatency: '$context.integrationLatency',
-  responseLength: '$context.responseLength',
-};
 
 /**
  * An HTTPS front door for Nexus endpoints: an API Gateway HTTP API, the router behind it, and the table of endpoints.
@@ -149,7 +49,7 @@ export class NexusGateway extends Construct implements INexusGateway {
   readonly table: TableV2;
   readonly tableName: string;
   readonly tableArn: string;
-  readonly router: LambdaFunction;
+  readonly router: OwnFunction;
   readonly routerRole: IRole;
   readonly alarms: boolean;
   /** Where `functionUrl` is set: its URL, without a slash at its end. */
@@ -177,7 +77,9 @@ export class NexusGateway extends Construct implements INexusGateway {
     this.tableArn = this.table.tableArn;
 
     const administrators = principalsOf(props.administrators);
-    this.router = this.createFunction('router', props, {
+    const { vpc, vpcSubnets, securityGroups, logRetention } = props;
+    this.router = createOwnFunction(this, 'Router', {
+      ...{ name: 'router', vpc, vpcSubnets, securityGroups, logRetention },
       description: 'Routes Nexus requests to the handlers of their endpoints',
       // It waits for handlers, and only its cold start is work: the AWS clients load in a fifth of a second.
       memorySize: 1024,
@@ -187,7 +89,7 @@ export class NexusGateway extends Construct implements INexusGateway {
         ...(administrators.length > 0 && { [ENV.administrators]: administrators.join(' ') }),
       },
     });
-    this.routerRole = this.router.role as IRole;
+    this.routerRole = this.router.role;
     this.router.addToRolePolicy(
       new PolicyStatement({ sid: 'ReadEndpoints', actions: ['dynamodb:Query'], resources: [this.tableArn] }),
     );
@@ -210,15 +112,9 @@ export class NexusGateway extends Construct implements INexusGateway {
 
     this.api = new HttpApi(this, 'Api', { createDefaultStage: false, description: 'Nexus endpoints' });
     this.apiId = this.api.apiId;
-    this.stage = this.createStage(props.logRetention ?? DEFAULT_LOG_RETENTION);
+    this.stage = createLoggedStage(this, this.api, logRetention ?? DEFAULT_LOG_RETENTION);
     this.url = this.stage.url.replace(/\/$/, '');
-    const authorizers = new Map<string, IHttpRouteAuthorizer>([['', new HttpIamAuthorizer()]]);
-    if (props.basicAuthSecret) authorizers.set('/basic', this.createBasicAuthorizer(props.basicAuthSecret, props));
-    if (props.jwt) {
-      const { issuer, audience } = props.jwt;
-      authorizers.set('/jwt', new HttpJwtAuthorizer('Jwt', issuer, { jwtAudience: [...audience] }));
-    }
-    this.authorizers = authorizers;
+    this.authorizers = createAuthorizers(this, props);
     this.addRoutes('/nexus/{proxy+}', this.router);
     this.functionUrl = props.functionUrl ? this.createFunctionUrl() : undefined;
     this.monitoring = new Monitoring(this, 'Monitoring', {
@@ -300,50 +196,6 @@ export class NexusGateway extends Construct implements INexusGateway {
     return Grant.addToPrincipal({ grantee, actions: ['execute-api:Invoke'], resourceArns: [arn] });
   }
 
-  private createFunction(
-    name: FunctionName,
-    { vpc, vpcSubnets, securityGroups, logRetention = DEFAULT_LOG_RETENTION }: NexusGatewayProps,
-    props: { description: string; memorySize: number; timeout: Duration; environment: Record<string, string> },
-  ): LambdaFunction {
-    const id = `${name[0]?.toUpperCase()}${name.slice(1)}`;
-    const logGroup = createLogGroup(this, `${id}Log`, logRetention);
-    return new LambdaFunction(this, id, {
-      code: functionCode(name),
-      handler: 'index.handler',
-      runtime: Runtime.NODEJS_24_X,
-      architecture: Architecture.ARM_64,
-      loggingFormat: LoggingFormat.JSON,
-      logGroup,
-      role: createLoggingRole(this, `${id}Role`, { logGroup, inVpc: vpc !== undefined }),
-      ...(vpc && { vpc }),
-      ...(vpcSubnets && { vpcSubnets }),
-      ...(securityGroups && { securityGroups }),
-      ...props,
-    });
-  }
-
-  private createBasicAuthorizer(secret: ISecret, props: NexusGatewayProps): HttpLambdaAuthorizer {
-    const authorizer = this.createFunction('authorizer', props, {
-      description: 'Checks HTTP Basic credentials of Nexus callers',
-      memorySize: 512,
-      // API Gateway waits ten seconds for an authorizer.
-      timeout: Duration.seconds(10),
-      environment: { [ENV.basicSecret]: secret.secretArn },
-    });
-    authorizer.addToRolePolicy(
-      new PolicyStatement({
-        sid: 'ReadPasswords',
-        actions: ['secretsmanager:DescribeSecret', 'secretsmanager:GetSecretValue'],
-        resources: [secret.secretFullArn ?? `${secret.secretArn}-??????`],
-      }),
-    );
-    grantDecryptOf(secret, authorizer);
-    return new HttpLambdaAuthorizer('Basic', authorizer, {
-      responseTypes: [HttpLambdaResponseType.SIMPLE],
-      resultsCacheTtl: BASIC_CACHE,
-    });
-  }
-
   private createFunctionUrl(): string {
     const { url } = new FunctionUrl(this, 'FunctionUrl', {
       function: this.router,
@@ -352,24 +204,4 @@ export class NexusGateway extends Construct implements INexusGateway {
     // Its slash at the end is there when it is deployed, not yet here.
     return `https://${Fn.select(2, Fn.split('/', url))}`;
   }
-
-  /** Without throttling of its own: a stage would answer 429 before our code could queue a request. */
-  private createStage(retention: RetentionDays): HttpStage {
-    const destination = new LogGroupLogDestination(createLogGroup(this, 'AccessLog', retention));
-    return new HttpStage(this, 'Stage', {
-      httpApi: this.api,
-      autoDeploy: true,
-      accessLogSettings: { destination, format: AccessLogFormat.custom(JSON.stringify(ACCESS_LOG)) },
-    });
-  }
-}
-
-/** @throws Error where one of them cannot sign with IAM. */
-function principalsOf(administrators: readonly NexusCaller[] = []): readonly string[] {
-  const principals = administrators.map(({ principal }) => principal);
-  const other = principals.find((principal) => !principal.startsWith('iam:'));
-  if (other === undefined) return principals;
-  throw new Error(
-    `"${other}" cannot be an administrator of a gateway: operations are managed with AWS signatures; name NexusCaller.role() or NexusCaller.iam()`,
-  );
 }

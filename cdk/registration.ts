@@ -1,10 +1,9 @@
 import { Duration, Stack } from 'aws-cdk-lib';
 import { PolicyStatement, type Role } from 'aws-cdk-lib/aws-iam';
-import { Architecture, Function as LambdaFunction, LoggingFormat, Runtime } from 'aws-cdk-lib/aws-lambda';
 import { Provider } from 'aws-cdk-lib/custom-resources';
 import { Construct } from 'constructs';
-import { functionCode } from './function-assets.ts';
 import { createLogGroup, createLoggingRole, DEFAULT_LOG_RETENTION } from './function-role.ts';
+import { createOwnFunction, type OwnFunction } from './own-function.ts';
 
 /** The custom resource fails when it has not answered within this time, instead of CloudFormation's hour. */
 export const REGISTRATION_TIMEOUT = Duration.minutes(3);
@@ -24,26 +23,19 @@ export class Registration extends Construct {
   readonly serviceToken: string;
   /** Of the function that asks handlers for their contract. */
   readonly role: Role;
-  private readonly handler: LambdaFunction;
+  private readonly handler: OwnFunction;
   private readonly tables = new Set<string>();
   private readonly askable = new Set<string>();
 
   private constructor(scope: Construct, id: string) {
     super(scope, id);
-    const logGroup = createLogGroup(this, 'Log', DEFAULT_LOG_RETENTION);
-    this.role = createLoggingRole(this, 'Role', { logGroup, inVpc: false });
-    this.handler = new LambdaFunction(this, 'Function', {
+    this.handler = createOwnFunction(this, 'Function', {
+      name: 'registration',
       description: 'Writes the entries of Nexus endpoints, and checks contracts before a version serves',
-      code: functionCode('registration'),
-      handler: 'index.handler',
-      runtime: Runtime.NODEJS_24_X,
-      architecture: Architecture.ARM_64,
       memorySize: 512,
       timeout: Duration.minutes(2),
-      loggingFormat: LoggingFormat.JSON,
-      logGroup,
-      role: this.role,
     });
+    this.role = this.handler.role;
     const frameworkLogGroup = createLogGroup(this, 'FrameworkLog', DEFAULT_LOG_RETENTION);
     const provider = new Provider(this, 'Provider', {
       onEventHandler: this.handler,

@@ -58,3 +58,27 @@ function previousServicesOf({ candidate, stored, goesBack }: EntrySources): read
   const isWayBack = goesBack && isSameContract(candidate, stored.previousServices ?? []);
   return isWayBack ? undefined : stored.services;
 }
+
+/**
+ * Fails where a list of the properties names an operation that the handler does not have: a misspelt one would be delivered
+ * directly, and nobody would be told.
+ */
+export function checkNames(
+  { endpoint, queued, promotable, absorbFailures }: EntryProperties,
+  candidate: readonly ServiceContract[],
+): void {
+  const names = candidate.flatMap(({ name, operations }) => operations.map((operation) => `${name}/${operation}`));
+  const lists = { queuedOperations: queued, promotableOperations: promotable, absorbFailures };
+  for (const [list, given = []] of Object.entries(lists)) {
+    const unknown = given.filter((name) => !names.includes(name));
+    if (unknown.length === 0) continue;
+    throw new Error(
+      `endpoint "${endpoint}": ${list} names ${quoted(unknown)}, which its handler does not have; ` +
+        `it has ${quoted(names.slice(0, 20))}`,
+    );
+  }
+}
+
+function quoted(names: readonly string[]): string {
+  return names.map((name) => `"${name}"`).join(', ');
+}

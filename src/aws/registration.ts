@@ -9,32 +9,15 @@ import type { Endpoint, EndpointRegistry } from '../router/ports.ts';
 import { untilUncontended } from '../router/until-uncontended.ts';
 import type { EntryProperties, GateProperties } from './contract.ts';
 import { createContractReader, type ReadContract } from './contract-reader.ts';
-import { declaredEntry } from './declared-entry.ts';
+import { checkNames, declaredEntry } from './declared-entry.ts';
 import { createDynamoEndpointRegistry } from './dynamodb-endpoint-registry.ts';
 import { TableNotFoundError } from './endpoint-errors.ts';
 import { type Claimant, foreignOwner, ownerOf, stackWithoutUuid } from './entry-owner.ts';
 import { functionName } from './invoke-outcome.ts';
 import { lambdaInvokeFunction } from './lambda-invoker.ts';
+import { claimantOf, type RegistrationEvent, versionStep } from './registration-event.ts';
 import { failureReason } from './registration-failure.ts';
-import {
-  type GivenProperties,
-  parseProperties,
-  physicalIdOf,
-  type Subject,
-  subjectOf,
-} from './registration-properties.ts';
-
-/** What the provider framework of the CDK hands on of a request of CloudFormation: the members that are used. */
-export interface RegistrationEvent {
-  readonly RequestType: 'Create' | 'Update' | 'Delete';
-  readonly StackId: string;
-  readonly LogicalResourceId: string;
-  /** Absent for a Create. */
-  readonly PhysicalResourceId?: string;
-  readonly ResourceProperties: GivenProperties;
-  /** Of an Update only. */
-  readonly OldResourceProperties?: GivenProperties;
-}
+import { parseProperties, physicalIdOf, type Subject, subjectOf } from './registration-properties.ts';
 
 /** No more than that: CloudFormation takes 4 KB, and a contract may be larger. */
 export interface RegistrationAnswer {
@@ -203,53 +186,10 @@ export function createRegistration({ registry: registryOf, readContract, log }: 
   };
 }
 
-/** A misspelt name would be delivered directly, and nobody would be told. */
-function checkNames(properties: EntryProperties, candidate: readonly ServiceContract[]): void {
-  const { endpoint, queued, promotable, absorbFailures } = properties;
-  const names = candidate.flatMap(({ name, operations }) => operations.map((operation) => `${name}/${operation}`));
-  const lists = { queuedOperations: queued, promotableOperations: promotable, absorbFailures };
-  const unknown = Object.entries(lists).map(([list, given = []]) => [
-    list,
-    given.filter((name) => !names.includes(name)),
-  ]);
-  const [list, wrong] = unknown.find(([, some]) => some?.length) ?? [];
-  if (list === undefined) return;
-  throw new Error(
-    `endpoint "${endpoint}": ${list} names ${[wrong ?? []]
-      .flat()
-      .map((name) => `"${name}"`)
-      .join(', ')}, which its handler does not ` +
-      `have; it has ${names
-        .slice(0, 20)
-        .map((name) => `"${name}"`)
-        .join(', ')}`,
-  );
-}
-
 interface Found {
   readonly candidate: readonly ServiceContract[];
   readonly stored: Endpoint | undefined;
   readonly claimant: Claimant;
-}
-
-/**
- * Which version of its function an update leads to, seen from the one before. A deploy publishes a version with a higher
- * number each time, so only a rollback leads to an older one.
- */
-function versionStep({ RequestType, ResourceProperties, OldResourceProperties }: RegistrationEvent): VersionStep {
-  if (RequestType !== 'Update') return 'newer';
-  const [wanted, left] = [ResourceProperties, OldResourceProperties].map((properties) =>
-    /^(.*):(\d+)$/.exec(String(properties?.versionArn)),
-  );
-  if (wanted == null || left == null || wanted[1] !== left[1]) return 'newer';
-  if (wanted[2] === left[2]) return 'same';
-  return Number(wanted[2]) < Number(left[2]) ? 'older' : 'newer';
-}
-
-type VersionStep = 'newer' | 'same' | 'older';
-
-function claimantOf({ StackId, LogicalResourceId }: RegistrationEvent): Required<Claimant> {
-  return { stack: stackWithoutUuid(StackId), logicalId: LogicalResourceId };
 }
 
 /** The handler as it is deployed. */

@@ -51,10 +51,7 @@ const LAMBDA_RESERVE_MS = 500;
 
 /** For the log, and for the caller. */
 const UNROUTED = ['the router failed', 'the registry of endpoints could not be read'] as const;
-const UNMANAGED = [
-  'what is managed could not be read or written',
-  'what is managed could not be read or written',
-] as const;
+const UNMANAGED = 'what is managed could not be read or written';
 
 /** Makes the handler of the router's function. Never rejects for a request: whatever goes wrong is a Nexus failure. */
 export function createRouterHandler({ router, manage, logger, flow }: RouterHandlerDeps): RouterHandler {
@@ -73,7 +70,7 @@ export function createRouterHandler({ router, manage, logger, flow }: RouterHand
         ? await manage(request, { principal, gateway })
         : await router(request, { principal, gateway, gatewayMs });
     } catch (error) {
-      const [failed, unread] = isManaged ? UNMANAGED : UNROUTED;
+      const [failed, unread] = isManaged ? [UNMANAGED, UNMANAGED] : UNROUTED;
       logger.error(failed, { path: request.path, principal, error });
       return failureResponse('UNAVAILABLE', `${unread}; the log of the router says why`, request);
     } finally {

@@ -1,7 +1,7 @@
 import type { CircuitDescription } from '../router/circuit-description.ts';
 import type { AskManagement } from './management-client.ts';
 
-/** What is asked about circuits. Fails with an `OperationCommandError`. */
+/** What is asked about circuits. Fails with a `ManagementCommandError`. */
 export interface CircuitClient {
   list(): Promise<{ readonly circuits: readonly CircuitDescription[] }>;
   describe(endpoint: string): Promise<CircuitDescription>;

@@ -1,5 +1,6 @@
-import { Argument, Command, Option } from 'commander';
+import { Argument, type Command, Option } from 'commander';
 import { parseEndpointName, parseNonEmpty } from './arguments.ts';
+import { commandGroup } from './command-group.ts';
 import { withConnection } from './connection-options.ts';
 import { type CircuitCommandOptions, runCircuitCommand } from './run-circuit-command.ts';
 
@@ -40,19 +41,11 @@ Requests are let through again, whoever or whatever opened it.`,
 
 /** `nexus-lambda circuit`. */
 export function circuitCommand(): Command {
-  const command = new Command('circuit')
-    .description('See, open and close the circuits of endpoints.')
-    .helpOption('--help', 'show this')
-    .addHelpText('after', EXAMPLE);
-  const add = (name: CircuitCommandOptions['command'], description: string) => {
-    const own = new Command(name)
-      .description(description)
-      .helpOption('--help', 'show this')
-      .addHelpText('after', EXAMPLES[name] ?? '')
-      .showHelpAfterError(`(nexus-lambda circuit ${name} --help shows what is allowed)`);
-    command.addCommand(own);
-    return own;
-  };
+  const { command, add } = commandGroup<CircuitCommandOptions['command']>('circuit', {
+    description: 'See, open and close the circuits of endpoints.',
+    examples: EXAMPLE,
+    commandExamples: EXAMPLES,
+  });
 
   withConnection(add('list', 'List the circuits of all endpoints.')).action((given) =>
     run({ command: 'list', ...given }),

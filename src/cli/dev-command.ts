@@ -1,5 +1,5 @@
 import { Argument, Command, Option } from 'commander';
-import type { DevOptions } from '../local/dev.ts';
+import type { DevOptions } from '../local/dev-options.ts';
 import { StartError } from '../local/start-error.ts';
 import {
   endpointNameOf,

@@ -3,7 +3,7 @@ import type { ChangedEndpoint } from '../router/endpoint-management.ts';
 import type { EndpointRequest } from '../router/endpoint-request.ts';
 import type { AskManagement } from './management-client.ts';
 
-/** What is asked about endpoints. Fails with an `OperationCommandError`. */
+/** What is asked about endpoints. Fails with a `ManagementCommandError`. */
 export interface EndpointClient {
   list(): Promise<{ readonly endpoints: readonly EndpointSummary[] }>;
   get(name: string): Promise<EndpointDescription>;

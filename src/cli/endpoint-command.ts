@@ -1,6 +1,7 @@
-import { Command, InvalidArgumentError, Option } from 'commander';
+import { type Command, InvalidArgumentError, Option } from 'commander';
 import { parseAge } from './age.ts';
 import { parseEndpointName, parseNonEmpty } from './arguments.ts';
+import { commandGroup } from './command-group.ts';
 import { withConnection } from './connection-options.ts';
 import { type EndpointCommandOptions, runEndpointCommand } from './run-endpoint-command.ts';
 import { parseUnset, withSettingOptions } from './setting-options.ts';
@@ -59,19 +60,11 @@ What a stack deployed is taken out there.`,
 
 /** `nexus-lambda endpoint`. */
 export function endpointCommand(): Command {
-  const command = new Command('endpoint')
-    .description('See and change endpoints: their settings at run time, pauses, entries.')
-    .helpOption('--help', 'show this')
-    .addHelpText('after', EXAMPLE);
-  const add = (name: EndpointCommandOptions['command'], description: string) => {
-    const own = new Command(name)
-      .description(description)
-      .helpOption('--help', 'show this')
-      .addHelpText('after', EXAMPLES[name] ?? '')
-      .showHelpAfterError(`(nexus-lambda endpoint ${name} --help shows what is allowed)`);
-    command.addCommand(own);
-    return own;
-  };
+  const { command, add } = commandGroup<EndpointCommandOptions['command']>('endpoint', {
+    description: 'See and change endpoints: their settings at run time, pauses, entries.',
+    examples: EXAMPLE,
+    commandExamples: EXAMPLES,
+  });
   const addNamed = (name: EndpointCommandOptions['command'], description: string) =>
     add(name, description).addOption(
       new Option('--name <name>', 'of the endpoint').argParser(parseEndpointName).makeOptionMandatory(),

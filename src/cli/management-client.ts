@@ -2,7 +2,7 @@ import { type Auth, chooseAuth } from '../doctor/auth.ts';
 import { authorizedRequest } from '../doctor/authorized-request.ts';
 import { codeAndMessage } from '../doctor/connect.ts';
 import { DoctorUsageError } from '../doctor/doctor-usage-error.ts';
-import { OperationCommandError } from './operation-command-error.ts';
+import { ManagementCommandError } from './management-command-error.ts';
 
 /** Parameters of a query; those that are undefined are left away. */
 export type Query = Readonly<Record<string, string | number | undefined>>;
@@ -13,7 +13,7 @@ export interface ManagementAsk {
   readonly body?: unknown;
 }
 
-/** Asks the management API: what is at a path below `/nexus/manage`. Fails with an `OperationCommandError`. */
+/** Asks the management API: what is at a path below `/nexus/manage`. Fails with a `ManagementCommandError`. */
 export type AskManagement = <T>(
   method: 'GET' | 'POST' | 'PATCH' | 'DELETE',
   path: string,
@@ -45,7 +45,7 @@ export function createManagementClient(options: ManagementClientOptions): AskMan
     const response = await send(await signed(request, auth), url);
     const value = jsonOf(await response.text());
     if (response.ok && value !== undefined) return value as T;
-    throw new OperationCommandError(refusal(response.status, value, { url, auth }));
+    throw new ManagementCommandError(refusal(response.status, value, { url, auth }));
   };
 }
 
@@ -55,7 +55,7 @@ function authOf({ url, sign, env: { AWS_REGION, AWS_DEFAULT_REGION } }: Manageme
     const target = { baseUrl: url, query: '', endpoint: '', prefix: new URL(url).pathname.replace(/\/$/, '') };
     return chooseAuth(target, { sign, env: { AWS_REGION, AWS_DEFAULT_REGION } });
   } catch (error) {
-    if (error instanceof DoctorUsageError) throw new OperationCommandError(error.message, { cause: error });
+    if (error instanceof DoctorUsageError) throw new ManagementCommandError(error.message, { cause: error });
     throw error;
   }
 }
@@ -64,7 +64,7 @@ async function signed(request: Request, auth: Auth): Promise<Request> {
   try {
     return await authorizedRequest(request, auth);
   } catch (cause) {
-    throw new OperationCommandError(`the request cannot be signed: ${(cause as Error).message}`, { cause });
+    throw new ManagementCommandError(`the request cannot be signed: ${(cause as Error).message}`, { cause });
   }
 }
 
@@ -76,7 +76,7 @@ async function send(request: Request, url: string): Promise<Response> {
     const cause = error instanceof TypeError && error.cause instanceof Error ? error.cause : error;
     const { code, message } = codeAndMessage(cause);
     const why = code === 'ECONNREFUSED' ? 'nothing listens there' : message || code;
-    throw new OperationCommandError(
+    throw new ManagementCommandError(
       `${url} was not reached: ${why}; start "nexus-lambda dev", or give the URL of a deployment with --url`,
       { cause },
     );

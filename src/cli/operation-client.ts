@@ -11,7 +11,7 @@ export interface Counted {
   readonly next?: string;
 }
 
-/** The management API of a deployment or of the dev server. Fails with an `OperationCommandError`. */
+/** What is asked about operations. Fails with a `ManagementCommandError`. */
 export interface OperationClient {
   list(query: Query): Promise<{ readonly operations: readonly OperationSummary[]; readonly next?: string }>;
   count(query: Query): Promise<Counted>;
@@ -21,7 +21,6 @@ export interface OperationClient {
   redrivePage(query: Query): Promise<RedrivenPage>;
 }
 
-/** What is asked about operations. */
 export function createOperationClient(ask: AskManagement): OperationClient {
   const at = (token: string) => `/operations/${encodeURIComponent(token)}`;
   return {

@@ -1,7 +1,8 @@
-import { Argument, Command, InvalidArgumentError, Option } from 'commander';
+import { Argument, type Command, InvalidArgumentError, Option } from 'commander';
 import { COMPLETION_STATES, OPERATION_STATES } from '../router/operation-query.ts';
 import { parseAge } from './age.ts';
 import { parseEndpointName, parseNonEmpty } from './arguments.ts';
+import { commandGroup } from './command-group.ts';
 import { withConnection } from './connection-options.ts';
 import { type OperationCommandOptions, runOperationCommand } from './run-operation-command.ts';
 
@@ -61,19 +62,11 @@ completion was for an operation that its caller does not know any more, and is l
 
 /** `nexus-lambda operation`. */
 export function operationCommand(): Command {
-  const command = new Command('operation')
-    .description('See and mend operations that are delivered through a queue.')
-    .helpOption('--help', 'show this')
-    .addHelpText('after', EXAMPLE);
-  const add = (name: OperationCommandOptions['command'], description: string) => {
-    const own = new Command(name)
-      .description(description)
-      .helpOption('--help', 'show this')
-      .addHelpText('after', EXAMPLES[name] ?? '')
-      .showHelpAfterError(`(nexus-lambda operation ${name} --help shows what is allowed)`);
-    command.addCommand(own);
-    return own;
-  };
+  const { command, add } = commandGroup<OperationCommandOptions['command']>('operation', {
+    description: 'See and mend operations that are delivered through a queue.',
+    examples: EXAMPLE,
+    commandExamples: EXAMPLES,
+  });
 
   withConnection(
     add('list', 'List operations, the newest first.')

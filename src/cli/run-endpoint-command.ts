@@ -4,7 +4,7 @@ import { type EndpointSettings, SETTINGS } from '../router/settings.ts';
 import { type Asked, confirm } from './confirm.ts';
 import { createEndpointClient, type EndpointClient } from './endpoint-client.ts';
 import { formatEndpoint, formatEndpoints } from './endpoint-text.ts';
-import { OperationCommandError } from './operation-command-error.ts';
+import { ManagementCommandError } from './management-command-error.ts';
 import { type CommandProcess, type Connection, type Done, runManagementCommand } from './run-management-command.ts';
 
 interface Named {
@@ -100,7 +100,7 @@ function changed(endpoint: ChangedEndpoint, { output }: Connection, { stderr }: 
 function updateOf(options: Of<'update'>): EndpointRequest {
   const { description, unsetDescription } = options;
   if (description !== undefined && unsetDescription) {
-    throw new OperationCommandError('give --description or --unset-description, and not both');
+    throw new ManagementCommandError('give --description or --unset-description, and not both');
   }
   const settings = settingsOf(options);
   return {
@@ -129,7 +129,7 @@ function settingsOf(options: Of<'update'>): EndpointRequest['settings'] {
   const set = names.flatMap((name) => (options[name] === undefined ? [] : [[name, options[name]] as const]));
   const { unset = [] } = options;
   const both = set.find(([name]) => unset.includes(name) || unset.includes('all'));
-  if (both !== undefined) throw new OperationCommandError(`${both[0]} is set and unset; give one of the two`);
+  if (both !== undefined) throw new ManagementCommandError(`${both[0]} is set and unset; give one of the two`);
   if (unset.includes('all')) return null;
   const changes = [...set, ...unset.map((name) => [name, null] as const)];
   return changes.length === 0 ? undefined : Object.fromEntries(changes);

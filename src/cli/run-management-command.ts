@@ -1,6 +1,6 @@
 import { parseApiUrl } from './api-url.ts';
 import { type AskManagement, createManagementClient } from './management-client.ts';
-import { OperationCommandError } from './operation-command-error.ts';
+import { ManagementCommandError } from './management-command-error.ts';
 import { type Shown, shownHere } from './output.ts';
 import { findPackagesFrom } from './project-packages.ts';
 
@@ -43,7 +43,7 @@ export async function runManagementCommand(
     if (written !== '') stdout.write(`${written}\n`);
     return code;
   } catch (error) {
-    if (!(error instanceof OperationCommandError)) throw error;
+    if (!(error instanceof ManagementCommandError)) throw error;
     stderr.write(`error: ${error.message}\n`);
     return 1;
   }

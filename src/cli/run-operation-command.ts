@@ -1,8 +1,8 @@
 import type { OperationSummary } from '../router/operation-description.ts';
 import type { RedrivenPage } from '../router/operation-management.ts';
 import { MAX_LIST_LIMIT } from '../router/operation-query.ts';
+import { ManagementCommandError } from './management-command-error.ts';
 import { createOperationClient, type OperationAction, type OperationClient } from './operation-client.ts';
-import { OperationCommandError } from './operation-command-error.ts';
 import { formatCounts, formatDescription, formatOperations, formatResult } from './operation-text.ts';
 import { oneLine } from './output.ts';
 import { type CommandProcess, type Connection, type Done, runManagementCommand } from './run-management-command.ts';
@@ -60,10 +60,12 @@ function runOn(
     case 'redrive':
       if (options.tokens.length > 0) {
         if (options.endpoint === undefined && options.refused === undefined) return act(client, options, stderr);
-        throw new OperationCommandError('give tokens, or --endpoint NAME without them');
+        throw new ManagementCommandError('give tokens, or --endpoint NAME without them');
       }
       if (options.endpoint !== undefined) return redriveAll(client, { ...options, endpoint: options.endpoint }, stderr);
-      throw new OperationCommandError('name what to redrive: tokens, or --endpoint NAME for all that is dead-lettered');
+      throw new ManagementCommandError(
+        'name what to redrive: tokens, or --endpoint NAME for all that is dead-lettered',
+      );
     default:
       return act(client, options, stderr);
   }
@@ -150,7 +152,7 @@ async function act(
     try {
       operations.push(await client.act(token, command));
     } catch (error) {
-      if (!(error instanceof OperationCommandError)) throw error;
+      if (!(error instanceof ManagementCommandError)) throw error;
       failures++;
       stderr.write(`error: ${error.message}\n`);
     }

@@ -1,6 +1,7 @@
 import { lookup } from 'node:dns/promises';
 import { connect as connectTcp, type Socket } from 'node:net';
 import { connect as connectTls } from 'node:tls';
+import { beforeAbort } from '../nexus/before-abort.ts';
 import { type AddressSeen, portOf } from './address-hop.ts';
 import type { Target } from './target.ts';
 
@@ -12,15 +13,15 @@ export async function connectTo(target: Target, signal: AbortSignal): Promise<Ad
   let step: 'dns' | 'tcp' | 'tls' = 'dns';
   let socket: Socket | undefined;
   try {
-    const { address: ip } = await before(signal, lookup(host));
+    const { address: ip } = await beforeAbort(signal, lookup(host));
     step = 'tcp';
     // By name, so that the addresses of the other family are tried too.
     socket = connectTcp({ host, port });
-    await before(signal, event(socket, 'connect'));
+    await beforeAbort(signal, event(socket, 'connect'));
     if (protocol !== 'https:') return { step: 'connected', ip: socket.remoteAddress ?? ip, port, tls: undefined };
     step = 'tls';
     const secure = connectTls({ socket, servername: /^[\d.]+$|:/.test(host) ? '' : host, host });
-    await before(signal, event(secure, 'secureConnect'));
+    await beforeAbort(signal, event(secure, 'secureConnect'));
     return { step: 'connected', ip: socket.remoteAddress ?? ip, port, tls: secure.getProtocol() ?? 'TLS' };
   } catch (error) {
     return { step, ...codeAndMessage(error) };
@@ -35,20 +36,6 @@ function event(socket: Socket, name: string): Promise<void> {
     socket.once('error', reject);
     socket.once('close', () => reject(Object.assign(new Error('the connection was closed'), { code: 'ECONNRESET' })));
   });
-}
-
-/** Fails with the signal's reason as soon as it fires. */
-async function before<T>(signal: AbortSignal, promise: Promise<T>): Promise<T> {
-  promise.catch(() => {}); // after the signal nobody waits for it
-  const fired = Promise.withResolvers<never>();
-  const fire = () => fired.reject(signal.reason);
-  signal.addEventListener('abort', fire);
-  try {
-    signal.throwIfAborted();
-    return await Promise.race([promise, fired.promise]);
-  } finally {
-    signal.removeEventListener('abort', fire);
-  }
 }
 
 /** Of an error of the network, or of a signal that fired. */

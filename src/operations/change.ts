@@ -1,7 +1,8 @@
 import type { Logger } from '../handler/logger.ts';
+import { cancelForwarded } from './asked-transitions.ts';
 import type { CompletionQueue, OperationStore, TaskQueue } from './ports.ts';
 import type { Effect, OperationRecord, Transition } from './record.ts';
-import { cancelForwarded, deadLetterSent } from './transitions.ts';
+import { deadLetterSent } from './transitions.ts';
 
 /** What a change of an operation is written to, and carried out with. */
 export interface ChangeDeps {

@@ -4,7 +4,7 @@ import { isJson } from '../nexus/media-type.ts';
 import type { Headers } from '../nexus/message.ts';
 import { quote } from '../nexus/quote.ts';
 import { ForbiddenAddress } from './address-guard.ts';
-import type { CompletionResult } from './transitions.ts';
+import type { CompletionResult } from './completion-transitions.ts';
 
 /** How a completion fared, and, where it will go on like that until a person does something, what that is. */
 export type PostResult =

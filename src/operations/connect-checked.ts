@@ -1,8 +1,8 @@
 import { once } from 'node:events';
 import { isIP, type LookupFunction, type Socket, SocketAddress, type TcpNetConnectOpts } from 'node:net';
 import { connect as connectTls } from 'node:tls';
+import { beforeAbort } from '../nexus/before-abort.ts';
 import { type AddressRule, addressProblem, ForbiddenAddress } from './address-guard.ts';
-import { beforeAbort } from './before-abort.ts';
 
 /** The addresses of a host. */
 export type Resolve = (host: string) => Promise<readonly string[]>;

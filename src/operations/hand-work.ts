@@ -1,6 +1,6 @@
+import { completionRedriven, retriedByHand } from './asked-transitions.ts';
 import { type ChangeDeps, createChange } from './change.ts';
 import type { OperationRecord, Transition } from './record.ts';
-import { completionRedriven, retriedByHand } from './transitions.ts';
 
 /** What came of what a person asked for. */
 export type HandWorkResult =

@@ -1,5 +1,7 @@
 import type { CompletionRequest } from '../nexus/completion.ts';
+import { cancelRequested } from './asked-transitions.ts';
 import { type ChangeDeps, createChange } from './change.ts';
+import { type CompletionResult, completionAttempted } from './completion-transitions.ts';
 import { formatStoredCompletion } from './format-stored-completion.ts';
 import type { OperationStore, TaskQueue, WakeUp } from './ports.ts';
 import type { Claim, OperationRecord, Transition } from './record.ts';
@@ -7,9 +9,6 @@ import { LONGEST_DELAY_MS } from './retry-policy.ts';
 import { settleAttempt } from './settle-attempt.ts';
 import {
   type AttemptResult,
-  type CompletionResult,
-  cancelRequested,
-  completionAttempted,
   deferred,
   interrupted,
   isPatient,

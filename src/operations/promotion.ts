@@ -1,7 +1,8 @@
 import { randomBytes } from 'node:crypto';
+import { change, hop } from './next-version.ts';
 import { createToken, parseToken } from './operation-token.ts';
 import type { Claim, OperationRecord, Outcome, Transition } from './record.ts';
-import { type AttemptResult, change, hop } from './transitions.ts';
+import type { AttemptResult } from './transitions.ts';
 
 /*
  * Two may write the first version of a promoted operation's record, and the first of them has the say: the router, when

@@ -1,7 +1,8 @@
 import type { Change } from './change.ts';
 import { RecordTooLargeError } from './errors.ts';
+import type { Moment } from './next-version.ts';
 import type { OperationRecord } from './record.ts';
-import { type AttemptResult, attemptEnded, type Moment } from './transitions.ts';
+import { type AttemptResult, attemptEnded } from './transitions.ts';
 
 /** Writes how an attempt ended; `undefined` where it is not this attempt's to say any more. */
 export type SettleAttempt = (

@@ -1,14 +1,8 @@
 import type { ProtoFailure } from '../nexus/proto-failure.ts';
-import { dueAt } from './due.ts';
+import { retriedByHand } from './asked-transitions.ts';
+import { canceledOutcome, change, completeAt, deadLetter, end, type Moment, overtaken, wake } from './next-version.ts';
 import type { Claim, Effect, OperationRecord, Outcome, StoredLink, Transition } from './record.ts';
-import { DEFAULT_RETRY_POLICY, LONGEST_DELAY_MS, retryDelayMs } from './retry-policy.ts';
-
-/** What every decision is made with besides the record. */
-export interface Moment {
-  readonly now: number;
-  /** From 0 to 1. */
-  readonly random: number;
-}
+import { retryDelayMs } from './retry-policy.ts';
 
 /** What a handler's answer means for its operation. */
 export type AttemptResult =
@@ -25,16 +19,6 @@ export type Received =
   /** Too early: sent on with what is left of its delay. */
   | { readonly kind: 'send-on'; readonly effects: readonly Effect[] }
   | { readonly kind: 'drop'; readonly why: string };
-
-type Changes = { readonly [K in keyof OperationRecord]?: OperationRecord[K] | undefined };
-
-/** The one way to a new version of a record: `undefined` takes a member away. */
-export function change(record: OperationRecord, changes: Changes, effects: readonly Effect[], now: number): Transition {
-  const members = Object.entries({ ...record, ...changes, version: record.version + 1, dueAt: undefined });
-  const next = Object.fromEntries(members.filter(([, value]) => value !== undefined)) as unknown as OperationRecord;
-  const due = dueAt(next, now);
-  return { record: due === undefined ? next : { ...next, dueAt: due }, effects };
-}
 
 /** A record as it is first written, with the attempt that its delivery begins with: the first one, at once. */
 export function accepted(
@@ -168,80 +152,6 @@ function again(record: OperationRecord, { message, failure, crash }: Failed, { n
   return change(next, { claim: undefined }, [wake(next, now)], now);
 }
 
-/** What ends an operation that does not run: it was canceled, or its time is over. */
-function overtaken(record: OperationRecord, now: number): Transition | undefined {
-  if (record.cancelRequestedAt !== undefined) return end(record, canceledOutcome(now), now);
-  if (record.expiresAt === undefined || record.expiresAt > now) return undefined;
-  const last = record.lastFailure === undefined ? '' : `; the last attempt failed: ${record.lastFailure.message}`;
-  const failure = { message: `the operation was not done when its time was over${last}`, timeoutFailureInfo: {} };
-  return end(record, { state: 'failed', failure, links: [], at: now }, now);
-}
-
-/** A cancel is a wish: it is recorded, and what runs or was handed over is told. */
-export function cancelRequested(record: OperationRecord, { now }: Pick<Moment, 'now'>): Transition | undefined {
-  if (record.cancelRequestedAt !== undefined) return undefined;
-  const asked = { ...record, cancelRequestedAt: now };
-  switch (record.state) {
-    case 'ended':
-      return undefined;
-    case 'queued':
-    case 'dead-lettered':
-      return end(asked, canceledOutcome(now), now);
-    case 'claimed':
-      return change(asked, {}, [], now);
-    case 'handed-over': {
-      const { innerToken = '' } = record;
-      return change(asked, { cancelForward: 'pending' }, [{ kind: 'forward-cancel', innerToken }], now);
-    }
-  }
-}
-
-/** The handler took the cancel, or there is nobody to take it. */
-export function cancelForwarded(record: OperationRecord, { now }: Pick<Moment, 'now'>): Transition | undefined {
-  if (record.cancelForward !== 'pending') return undefined;
-  return change(record, { cancelForward: 'done' }, [], now);
-}
-
-/** How a completion fared at the caller's callback. */
-export type CompletionResult =
-  | { readonly kind: 'delivered' }
-  /** The caller does not want it, now or ever. */
-  | { readonly kind: 'refused'; readonly message: string }
-  /** Something has to be mended before it can be delivered. */
-  | { readonly kind: 'dead-lettered'; readonly message: string }
-  | {
-      readonly kind: 'retry';
-      readonly message: string;
-      /** What the caller's side asks to be left alone for (`Retry-After`), in milliseconds. */
-      readonly retryAfterMs?: number;
-    };
-
-export function completionAttempted(
-  record: OperationRecord,
-  { result, now, random }: Moment & { readonly result: CompletionResult },
-): Transition | undefined {
-  const { completion } = record;
-  if (completion?.state !== 'pending') return undefined;
-  const attempts = completion.attempts + 1;
-  switch (result.kind) {
-    case 'delivered':
-      return change(record, { completion: { ...completion, state: 'delivered', attempts } }, [], now);
-    case 'refused':
-    case 'dead-lettered': {
-      const { kind: state, message: lastFailure } = result;
-      return change(record, { completion: { ...completion, state, attempts, lastFailure } }, [], now);
-    }
-    case 'retry': {
-      // The endpoint's policy is for its handler; this is the caller's side.
-      const delayMs = retryDelayMs(attempts, DEFAULT_RETRY_POLICY, random, result.retryAfterMs);
-      const nextAttemptAt = now + delayMs;
-      const { message: lastFailure } = result;
-      const next = { ...completion, attempts, nextAttemptAt, lastFailure };
-      return change(record, { completion: next, wakeUps: 0 }, [completeAt(nextAttemptAt, now)], now);
-    }
-  }
-}
-
 /**
  * So many times a queue that holds messages is taken to hold the operation's. The next look, a quarter of an hour after its
  * time came, sends one whatever the queue holds: a service that is never idle must not hide for good that one was lost.
@@ -298,54 +208,4 @@ export function deferred(
 function deadLetteredAgain(record: OperationRecord, now: number): Transition | undefined {
   if (record.deadLetter !== 'pending') return undefined;
   return change(record, { wakeUps: record.wakeUps + 1 }, [deadLetter(record)], now);
-}
-
-/** A person takes up what was dead-lettered, or does not want to wait for the next attempt. */
-export function retriedByHand(record: OperationRecord, { now }: Pick<Moment, 'now'>): Transition | undefined {
-  if (record.state !== 'queued' && record.state !== 'dead-lettered') return undefined;
-  const attempt = record.state === 'queued' ? record.attempt : record.attempt + 1;
-  const next = { ...record, state: 'queued', attempt, nextAttemptAt: now, crashes: 0, wakeUps: 0 } as const;
-  return change(next, { deadLetter: undefined }, [wake(next, now)], now);
-}
-
-/** A person sends a completion again that the caller's side did not take. */
-export function completionRedriven(record: OperationRecord, { now }: Pick<Moment, 'now'>): Transition | undefined {
-  const { completion } = record;
-  if (completion === undefined || completion.state === 'delivered') return undefined;
-  const next = { ...completion, state: 'pending', nextAttemptAt: now } as const;
-  return change(record, { completion: next, wakeUps: 0 }, [completeAt(now, now)], now);
-}
-
-function end(record: OperationRecord, outcome: Outcome, now: number): Transition {
-  const completion = record.callback && ({ state: 'pending', attempts: 0, nextAttemptAt: now } as const);
-  const gone = { claim: undefined, deadLetter: undefined };
-  const changes = { state: 'ended', outcome, ...gone, completion, wakeUps: 0 } as const;
-  return change(record, changes, completion ? [completeAt(now, now)] : [], now);
-}
-
-function canceledOutcome(at: number): Outcome {
-  return {
-    state: 'canceled',
-    failure: { message: 'the operation was canceled', canceledFailureInfo: {} },
-    links: [],
-    at,
-  };
-}
-
-function wake({ attempt, nextAttemptAt }: Pick<OperationRecord, 'attempt' | 'nextAttemptAt'>, now: number): Effect {
-  return { kind: 'wake', attempt, delayMs: hop(nextAttemptAt - now) };
-}
-
-function deadLetter({ crashes, lastFailure }: Pick<OperationRecord, 'crashes' | 'lastFailure'>): Effect {
-  const reason = `${crashes} attempts crashed; the log of invocation ${lastFailure?.crash?.invocation} says why`;
-  return { kind: 'dead-letter', reason };
-}
-
-function completeAt(at: number, now: number): Effect {
-  return { kind: 'complete', delayMs: hop(at - now) };
-}
-
-/** What a message can wait at once; who receives it early sends it on. */
-export function hop(ms: number): number {
-  return Math.max(0, Math.min(ms, LONGEST_DELAY_MS));
 }

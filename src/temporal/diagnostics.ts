@@ -1,6 +1,7 @@
 import { isGrpcServiceError, ServiceError } from '@temporalio/client';
 import { HandlerError, type OperationHandler } from 'nexus-rpc';
 import type { TemporalDiagnostics } from '../handler/temporal-side.ts';
+import { beforeAbort } from '../nexus/before-abort.ts';
 import {
   DOCTOR_QUEUE_PREFIX,
   type HandlerTemporal,
@@ -26,27 +27,13 @@ async function reachAsHandler(
 ): Promise<HandlerTemporal> {
   const limited = AbortSignal.any([signal, AbortSignal.timeout(REACH_MS)]);
   try {
-    const credentials = await raced(fetchCredentials?.(), limited);
+    const credentials = fetchCredentials && (await beforeAbort(limited, fetchCredentials()));
     const target = { namespace, connectionOptions: withCredentials(connectionOptions, credentials) };
     return { ...(await reachTemporal(target, signal)), taskQueue };
   } catch {
     // The reason may hold names that are not for a caller; the log has it, from when the client was made.
     const problem = { step: 'credentials', message: 'the credentials cannot be used' } as const;
     return { ...reachOf({ namespace, connectionOptions }), taskQueue, problem };
-  }
-}
-
-/** Fails with the signal's reason where the promise takes longer than that. */
-async function raced<T>(promise: Promise<T> | undefined, signal: AbortSignal): Promise<T | undefined> {
-  if (promise === undefined) return undefined;
-  const aborted = Promise.withResolvers<never>();
-  const abort = () => aborted.reject(signal.reason);
-  signal.addEventListener('abort', abort);
-  try {
-    signal.throwIfAborted();
-    return await Promise.race([promise, aborted.promise]);
-  } finally {
-    signal.removeEventListener('abort', abort);
   }
 }
 

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { itemBytes } from '../../src/aws/item-size.ts';
 import { changesOf, itemKey, toItem, toRecord } from '../../src/aws/operation-item.ts';
 import { updateOf } from '../../src/aws/operation-writes.ts';
-import { cancelRequested } from '../../src/operations/transitions.ts';
+import { cancelRequested } from '../../src/operations/asked-transitions.ts';
 import { endedRecord, newRecord } from '../contract/operation-records.ts';
 
 const callback = { url: 'http://127.0.0.1/callback', headers: {} };

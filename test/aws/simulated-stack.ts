@@ -1,4 +1,5 @@
-import type { RegistrationEvent, RegistrationHandler } from '../../src/aws/registration.ts';
+import type { RegistrationHandler } from '../../src/aws/registration.ts';
+import type { RegistrationEvent } from '../../src/aws/registration-event.ts';
 
 /** Properties of resources by logical ID, in the order in which they depend on each other. */
 export type Template = Readonly<Record<string, object>>;

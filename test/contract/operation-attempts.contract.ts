@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest';
+import { cancelRequested } from '../../src/operations/asked-transitions.ts';
 import type { OperationStore } from '../../src/operations/ports.ts';
 import type { OperationRecord } from '../../src/operations/record.ts';
-import { attemptEnded, cancelRequested, reconciled } from '../../src/operations/transitions.ts';
+import { attemptEnded, reconciled } from '../../src/operations/transitions.ts';
 import { CLAIM, claimedRecord, NOW, newRecord } from './operation-records.ts';
 
 /** How every adapter of the OperationStore port claims attempts, and knows what is due. */

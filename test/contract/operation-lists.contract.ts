@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
+import { cancelRequested } from '../../src/operations/asked-transitions.ts';
 import type { CountFilter, OperationFilter, OperationStore } from '../../src/operations/ports.ts';
 import type { OperationRecord } from '../../src/operations/record.ts';
-import { cancelRequested } from '../../src/operations/transitions.ts';
 import { claimedRecord, endedRecord, NOW, newRecord } from './operation-records.ts';
 
 const callback = { url: 'http://127.0.0.1/callback', headers: {} };

@@ -1,6 +1,13 @@
 import { createHash, randomBytes } from 'node:crypto';
 import fc from 'fast-check';
 import type { ProtoFailure } from '../../src/nexus/proto-failure.ts';
+import {
+  cancelForwarded,
+  cancelRequested,
+  completionRedriven,
+  retriedByHand,
+} from '../../src/operations/asked-transitions.ts';
+import { type CompletionResult, completionAttempted } from '../../src/operations/completion-transitions.ts';
 import { createToken } from '../../src/operations/operation-token.ts';
 import type { Claim, OperationRecord, Outcome } from '../../src/operations/record.ts';
 import { DEFAULT_RETRY_POLICY } from '../../src/operations/retry-policy.ts';
@@ -8,16 +15,10 @@ import {
   type AttemptResult,
   accepted,
   attemptEnded,
-  type CompletionResult,
-  cancelForwarded,
-  cancelRequested,
-  completionAttempted,
-  completionRedriven,
   deadLetterSent,
   leaseExpired,
   received,
   reconciled,
-  retriedByHand,
 } from '../../src/operations/transitions.ts';
 
 export const NOW = Date.UTC(2026, 0, 1);

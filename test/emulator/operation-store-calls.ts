@@ -1,6 +1,6 @@
+import { cancelRequested } from '../../src/operations/asked-transitions.ts';
 import type { OperationStore } from '../../src/operations/ports.ts';
 import type { OperationRecord } from '../../src/operations/record.ts';
-import { cancelRequested } from '../../src/operations/transitions.ts';
 import { CLAIM, claimedRecord, NOW, newRecord } from '../contract/operation-records.ts';
 
 const EACH_SHARD = Array.from({ length: 8 }, () => 'Query');

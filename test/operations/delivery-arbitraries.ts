@@ -1,5 +1,6 @@
 import fc from 'fast-check';
-import type { AttemptResult, CompletionResult } from '../../src/operations/transitions.ts';
+import type { CompletionResult } from '../../src/operations/completion-transitions.ts';
+import type { AttemptResult } from '../../src/operations/transitions.ts';
 
 export const SUCCESS = (at: number): AttemptResult => ({
   kind: 'ended',

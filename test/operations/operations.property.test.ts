@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import type { CompletionResult } from '../../src/operations/transitions.ts';
+import type { CompletionResult } from '../../src/operations/completion-transitions.ts';
 import { ATTEMPT_RESULTS, attemptResult, completionResult } from './delivery-arbitraries.ts';
 import { type Fate, LEASE_MS, SimulatedOperations } from './simulated-operations.ts';
 

@@ -1,11 +1,12 @@
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { createSqliteOperationStore } from '../../src/local/sqlite-operation-store.ts';
 import { openEphemeralStore } from '../../src/local/store.ts';
+import { cancelRequested } from '../../src/operations/asked-transitions.ts';
 import { RecordTooLargeError } from '../../src/operations/errors.ts';
 import { createOperations, type OperationsDeps } from '../../src/operations/operations.ts';
 import type { OperationStore, TaskQueue } from '../../src/operations/ports.ts';
 import type { OperationRecord } from '../../src/operations/record.ts';
-import { type AttemptResult, cancelRequested } from '../../src/operations/transitions.ts';
+import type { AttemptResult } from '../../src/operations/transitions.ts';
 import { CLAIM, NOW, newRecord } from '../contract/operation-records.ts';
 import { recordingLogger } from '../handler/recording-logger.ts';
 import { SUCCESS } from './delivery-arbitraries.ts';

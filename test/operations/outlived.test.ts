@@ -1,12 +1,13 @@
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { createSqliteOperationStore } from '../../src/local/sqlite-operation-store.ts';
 import { openEphemeralStore } from '../../src/local/store.ts';
+import { cancelRequested } from '../../src/operations/asked-transitions.ts';
 import { RecordTooLargeError } from '../../src/operations/errors.ts';
 import { createOutlived } from '../../src/operations/outlived.ts';
 import type { OperationStore } from '../../src/operations/ports.ts';
 import { promoted } from '../../src/operations/promotion.ts';
 import type { OperationRecord } from '../../src/operations/record.ts';
-import { type AttemptResult, cancelRequested, leaseExpired } from '../../src/operations/transitions.ts';
+import { type AttemptResult, leaseExpired } from '../../src/operations/transitions.ts';
 import { NOW, newRecord, tokenOf } from '../contract/operation-records.ts';
 import { recordingLogger } from '../handler/recording-logger.ts';
 

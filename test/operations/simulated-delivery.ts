@@ -1,18 +1,19 @@
+import {
+  cancelForwarded,
+  cancelRequested,
+  completionRedriven,
+  retriedByHand,
+} from '../../src/operations/asked-transitions.ts';
+import { type CompletionResult, completionAttempted } from '../../src/operations/completion-transitions.ts';
 import type { Effect, OperationRecord, Transition } from '../../src/operations/record.ts';
 import type { RetryPolicy } from '../../src/operations/retry-policy.ts';
 import {
   type AttemptResult,
   accepted,
   attemptEnded,
-  type CompletionResult,
-  cancelForwarded,
-  cancelRequested,
-  completionAttempted,
-  completionRedriven,
   deadLetterSent,
   received,
   reconciled,
-  retriedByHand,
 } from '../../src/operations/transitions.ts';
 import { SUCCESS } from './delivery-arbitraries.ts';
 

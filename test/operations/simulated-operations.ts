@@ -2,11 +2,13 @@ import { setImmediate } from 'node:timers/promises';
 import { createSqliteOperationStore } from '../../src/local/sqlite-operation-store.ts';
 import { openEphemeralStore } from '../../src/local/store.ts';
 import { acceptStart } from '../../src/operations/accept-start.ts';
+import { retriedByHand } from '../../src/operations/asked-transitions.ts';
+import type { CompletionResult } from '../../src/operations/completion-transitions.ts';
 import { createOperations, type Operations } from '../../src/operations/operations.ts';
 import type { WakeUp } from '../../src/operations/ports.ts';
 import type { OperationRecord } from '../../src/operations/record.ts';
 import type { RetryPolicy } from '../../src/operations/retry-policy.ts';
-import { type AttemptResult, type CompletionResult, retriedByHand } from '../../src/operations/transitions.ts';
+import type { AttemptResult } from '../../src/operations/transitions.ts';
 import { recordingLogger } from '../handler/recording-logger.ts';
 import { SUCCESS } from './delivery-arbitraries.ts';
 

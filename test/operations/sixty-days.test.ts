@@ -2,9 +2,10 @@ import { describe, expect, it, onTestFinished } from 'vitest';
 import { createSqliteOperationStore } from '../../src/local/sqlite-operation-store.ts';
 import { openEphemeralStore } from '../../src/local/store.ts';
 import { acceptStart } from '../../src/operations/accept-start.ts';
+import type { CompletionResult } from '../../src/operations/completion-transitions.ts';
 import { createOperations } from '../../src/operations/operations.ts';
 import { DEFAULT_RETRY_POLICY, retryDelayMs } from '../../src/operations/retry-policy.ts';
-import type { AttemptResult, CompletionResult } from '../../src/operations/transitions.ts';
+import type { AttemptResult } from '../../src/operations/transitions.ts';
 import { recordingLogger } from '../handler/recording-logger.ts';
 import { SUCCESS } from './delivery-arbitraries.ts';
 

@@ -1,19 +1,21 @@
 import { describe, expect, it } from 'vitest';
+import {
+  cancelForwarded,
+  cancelRequested,
+  completionRedriven,
+  retriedByHand,
+} from '../../src/operations/asked-transitions.ts';
+import { completionAttempted } from '../../src/operations/completion-transitions.ts';
 import type { OperationRecord } from '../../src/operations/record.ts';
 import { DEFAULT_RETRY_POLICY } from '../../src/operations/retry-policy.ts';
 import {
   type AttemptResult,
   attemptEnded,
-  cancelForwarded,
-  cancelRequested,
-  completionAttempted,
-  completionRedriven,
   deadLetterSent,
   interrupted,
   leaseExpired,
   received,
   reconciled,
-  retriedByHand,
 } from '../../src/operations/transitions.ts';
 import { CLAIM, claimedRecord, NOW, newRecord } from '../contract/operation-records.ts';
 import { SUCCESS } from './delivery-arbitraries.ts';

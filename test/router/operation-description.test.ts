@@ -1,9 +1,10 @@
 import { describe, expect, it } from 'vitest';
 import { encodeBase64 } from '../../src/nexus/base64.ts';
 import type { JsonPayload, ProtoFailure } from '../../src/nexus/proto-failure.ts';
+import { cancelRequested } from '../../src/operations/asked-transitions.ts';
 import { promoted } from '../../src/operations/promotion.ts';
 import type { OperationRecord } from '../../src/operations/record.ts';
-import { attemptEnded, cancelRequested, leaseExpired, received } from '../../src/operations/transitions.ts';
+import { attemptEnded, leaseExpired, received } from '../../src/operations/transitions.ts';
 import { describeOperation, resultOf, summarizeOperation } from '../../src/router/operation-description.ts';
 import { endedRecord, NOW, newRecord } from '../contract/operation-records.ts';
 

@@ -5,13 +5,13 @@ import { createSqliteOperationStore } from '../../src/local/sqlite-operation-sto
 import { openEphemeralStore } from '../../src/local/store.ts';
 import type { NexusHttpResponse } from '../../src/nexus/message.ts';
 import { formatFailureResponse, formatStartResponse } from '../../src/nexus/response.ts';
+import { retriedByHand } from '../../src/operations/asked-transitions.ts';
 import { attemptResultOf } from '../../src/operations/attempt-result.ts';
 import { recordOf } from '../../src/operations/draft.ts';
 import { createOperations, type OperationsDeps } from '../../src/operations/operations.ts';
 import { createOutlived } from '../../src/operations/outlived.ts';
 import type { OperationStore, WakeUp } from '../../src/operations/ports.ts';
 import type { OperationRecord } from '../../src/operations/record.ts';
-import { retriedByHand } from '../../src/operations/transitions.ts';
 import { InvokeError } from '../../src/router/errors.ts';
 import { formatTold } from '../../src/router/format-told.ts';
 import type { Endpoint } from '../../src/router/ports.ts';

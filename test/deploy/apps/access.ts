@@ -2,24 +2,26 @@
  * One gateway with every way in, and handlers behind it by every way, for the suites on permissions and authorization.
  * JWT_ISSUER is the URL of the issuer whose tokens it takes.
  */
-import { App, CfnOutput, RemovalPolicy, SecretValue, Stack } from 'aws-cdk-lib';
 import { SubnetType, Vpc } from 'aws-cdk-lib/aws-ec2';
 import { AccountRootPrincipal, Role, User } from 'aws-cdk-lib/aws-iam';
 import { Key } from 'aws-cdk-lib/aws-kms';
-import { type CfnSecret, type ISecret, Secret } from 'aws-cdk-lib/aws-secretsmanager';
-import { NexusCaller, NexusFunction, type NexusFunctionProps, NexusGateway } from '../../../cdk/index.ts';
+import { NexusCaller, NexusFunction, type NexusFunctionProps } from '../../../cdk/index.ts';
+import {
+  addOutputs,
+  emulatedGateway,
+  emulatedSecret,
+  emulatedStack,
+  FROM_SOURCES,
+  removalPolicy,
+} from '../emulated-stack.ts';
 
-const stack = new Stack(new App({ builtinCloudFormationValidation: false }), 'Access');
-const removalPolicy = RemovalPolicy.DESTROY;
+const stack = emulatedStack('Access');
 
-const passwords = secretOf('Passwords', { orders: 'first', billing: 'first', stock: 'first' });
-const gateway = new NexusGateway(stack, 'Nexus', {
+const passwords = emulatedSecret(stack, 'Passwords', { orders: 'first', billing: 'first', stock: 'first' });
+const gateway = emulatedGateway(stack, {
   basicAuthSecret: passwords,
   jwt: { issuer: process.env.JWT_ISSUER ?? '', audience: ['nexus'] },
   functionUrl: true,
-  alarms: false,
-  dashboard: false,
-  removalPolicy,
 });
 
 const [buyer, auditor, visitor] = ['Buyer', 'Auditor', 'Visitor'].map(
@@ -36,7 +38,12 @@ const vpc = new Vpc(stack, 'Network', {
 const orders = handlerOf('Orders', 'runs');
 const stock = handlerOf('Stock', 'runs');
 const vault = handlerOf('Vault', 'runs', { vpc });
-const secret = secretOf('TemporalKey', { apiKey: 'billing-key' }, new Key(stack, 'Key', { removalPolicy }));
+const secret = emulatedSecret(
+  stack,
+  'TemporalKey',
+  { apiKey: 'billing-key' },
+  new Key(stack, 'Key', { removalPolicy }),
+);
 const billing = handlerOf('Billing', 'temporal-key', {
   temporal: { address: '127.0.0.1:7233', taskQueue: 'billing', secret },
 });
@@ -57,7 +64,7 @@ for (const grantee of [auditor, visitor]) {
   gateway.grantInvoke(grantee, 'shelf');
 }
 
-const outputs = {
+addOutputs(stack, {
   ApiId: gateway.apiId,
   FunctionUrl: gateway.functionUrl ?? '',
   TableName: gateway.tableName,
@@ -66,24 +73,12 @@ const outputs = {
   Auditor: auditor.roleArn,
   Visitor: visitor.roleArn,
   User: user.userName,
-};
-for (const [id, value] of Object.entries(outputs)) new CfnOutput(stack, `${id}Output`, { value }).overrideLogicalId(id);
+});
 
 function handlerOf(id: string, entry: string, props: NexusFunctionProps = {}): NexusFunction {
   return new NexusFunction(stack, id, {
     entry: `test/deploy/functions/${entry}.ts`,
-    // The sources of nexus-lambda, without a build first.
-    bundling: { esbuildArgs: { '--conditions': 'nexus-lambda-source,module' } },
+    bundling: FROM_SOURCES,
     ...props,
   });
-}
-
-/** On the emulator `Ref` of a secret is its name, where AWS gives the ARN that policies need; this is the ARN on both. */
-function secretOf(id: string, value: Readonly<Record<string, string>>, encryptionKey?: Key): ISecret {
-  const secret = new Secret(stack, id, {
-    secretStringValue: SecretValue.unsafePlainText(JSON.stringify(value)),
-    encryptionKey,
-  });
-  const secretCompleteArn = (secret.node.defaultChild as CfnSecret).attrId;
-  return Secret.fromSecretAttributes(stack, `${id}Arn`, { secretCompleteArn, encryptionKey });
 }

@@ -1,7 +1,8 @@
 import { join } from 'node:path';
-import { App, CfnOutput, Stack } from 'aws-cdk-lib';
+import { CfnOutput } from 'aws-cdk-lib';
 import { StringParameter } from 'aws-cdk-lib/aws-ssm';
 import { NexusEndpoint, NexusFunction, NexusGateway, type NexusGatewayAttributes } from '../../../cdk/index.ts';
+import { emulatedStack, FROM_SOURCES } from '../emulated-stack.ts';
 
 /** What the handler in orders.ts is bundled as. */
 export interface Release {
@@ -27,16 +28,12 @@ export interface EndpointApp {
 const props: EndpointApp = JSON.parse(process.env.ENDPOINT_APP ?? '');
 const { endpoint: name, entry = 'orders', release, allowBreakingChange = false } = props;
 
-const stack = new Stack(new App({ builtinCloudFormationValidation: false }), props.stack);
+const stack = emulatedStack(props.stack);
 const options = {
   taskQueue: 'orders',
   handler: new NexusFunction(stack, 'Handler', {
     entry: join(import.meta.dirname, `../functions/${entry}.ts`),
-    bundling: {
-      define: { RELEASE: JSON.stringify(release) },
-      // The sources of nexus-lambda, without a build first.
-      esbuildArgs: { '--conditions': 'nexus-lambda-source,module' },
-    },
+    bundling: { ...FROM_SOURCES, define: { RELEASE: JSON.stringify(release) } },
   }),
   allowBreakingChange,
 };

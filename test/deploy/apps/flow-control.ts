@@ -1,37 +1,23 @@
 /* A gateway with four endpoints on one task queue and two on another, for the suite on flow control. */
-import { App, Aspects, CfnOutput, Duration, RemovalPolicy, Stack } from 'aws-cdk-lib';
+import { Duration } from 'aws-cdk-lib';
 import { AccountRootPrincipal, PolicyStatement, Role } from 'aws-cdk-lib/aws-iam';
-import { CfnQueuePolicy } from 'aws-cdk-lib/aws-sqs';
-import { NexusCaller, NexusFunction, NexusGateway } from '../../../cdk/index.ts';
-import { ENV } from '../../../src/aws/contract.ts';
+import { NexusCaller, NexusFunction } from '../../../cdk/index.ts';
+import { addOutputs, emulatedGateway, emulatedStack, FROM_SOURCES, removalPolicy, runHere } from '../emulated-stack.ts';
 
 const { DESCRIPTION } = process.env;
 if (!DESCRIPTION) throw new Error('DESCRIPTION is what the endpoints are described as; set it');
 
-const stack = new Stack(new App({ builtinCloudFormationValidation: false }), 'Flow');
-const removalPolicy = RemovalPolicy.DESTROY;
+const stack = emulatedStack('Flow');
 const operator = new Role(stack, 'Operator', { assumedBy: new AccountRootPrincipal() });
-const gateway = new NexusGateway(stack, 'Nexus', {
+const gateway = emulatedGateway(stack, {
   administrators: [NexusCaller.role(operator)],
-  removalPolicy,
-  alarms: false,
-  dashboard: false,
 });
 gateway.grantManage(operator);
-// The queues refuse what does not come over TLS, which the emulator does not speak.
-Aspects.of(stack).add({
-  visit(node) {
-    if (!(node instanceof CfnQueuePolicy)) return;
-    const { Statement, ...document } = stack.resolve(node.policyDocument);
-    const allowing = Statement.filter(({ Effect }: { readonly Effect: string }) => Effect === 'Allow');
-    node.addPropertyOverride('PolicyDocument', { ...document, Statement: allowing });
-  },
-});
 
 const handler = new NexusFunction(stack, 'Depot', {
   entry: 'test/deploy/functions/depot.ts',
   timeout: Duration.seconds(10),
-  bundling: { esbuildArgs: { '--conditions': 'nexus-lambda-source,module' } },
+  bundling: FROM_SOURCES,
 });
 const common = {
   taskQueue: 'depot',
@@ -54,12 +40,10 @@ const { durableOperations: durable } = gateway;
 durable.function.addToRolePolicy(
   new PolicyStatement({ actions: ['lambda:ListEventSourceMappings'], resources: ['*'] }),
 );
-// The callback is on this machine, as the functions are.
-for (const each of [gateway.router, durable.function]) each.addEnvironment(ENV.loopbackCallbacks, 'emulator');
-const outputs = {
+runHere(gateway);
+addOutputs(stack, {
   ApiId: gateway.apiId,
   Operator: operator.roleArn,
   OperationsTable: durable.table.tableName,
   EndpointsTable: gateway.tableName,
-};
-for (const [id, value] of Object.entries(outputs)) new CfnOutput(stack, `${id}Output`, { value }).overrideLogicalId(id);
+});

@@ -1,7 +1,7 @@
 import { getEventListeners } from 'node:events';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
-import { beforeAbort } from '../../src/operations/before-abort.ts';
+import { beforeAbort } from '../../src/nexus/before-abort.ts';
 
 describe('beforeAbort', () => {
   const { signal } = new AbortController();

@@ -1,4 +1,0 @@
-/** What was asked for could not be done; the message says why, and what to type instead. */
-export class OperationCommandError extends Error {
-  override readonly name = 'OperationCommandError';
-}
