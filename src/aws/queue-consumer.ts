@@ -57,8 +57,7 @@ async function wake(body: string, consumer: Consumer, clients: ConsumerClients):
       claim: { leaseUntil, invocation, ...(logStream !== undefined && { logStream }) },
       async run(record, canceled) {
         const result = await attempt(record, canceled);
-        // What was told to stop says nothing about the handler.
-        if (!canceled.aborted) ended(result);
+        ended(result, canceled);
         return result;
       },
     }),

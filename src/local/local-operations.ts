@@ -158,8 +158,7 @@ export function createLocalOperations(deps: LocalOperationsDeps): LocalOperation
         claim: { leaseUntil: clock.now() + leaseMs, invocation: randomUUID() },
         async run(attempted, canceled) {
           const result = await run(attempted, canceled);
-          // What was told to stop says nothing about the handler.
-          if (!canceled.aborted) ended(result);
+          ended(result, canceled);
           return result;
         },
       }),

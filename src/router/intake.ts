@@ -28,11 +28,11 @@ export interface Intake {
    * Calls `attempt` where its endpoint's gate lets it through, and tells the gate how it ended: what `attempt` says by
    * `ended`, or nothing where it ran nobody. One that is not let through waits in the queue, without a claim.
    */
-  take<T>(
-    message: IncomingWakeUp,
-    attempt: (ended: (result: AttemptResult) => void) => Promise<T>,
-  ): Promise<T | undefined>;
+  take<T>(message: IncomingWakeUp, attempt: (ended: AttemptEnded) => Promise<T>): Promise<T | undefined>;
 }
+
+/** Takes how an attempt ended, and the signal that would have told it to stop: then it says nothing about the handler. */
+export type AttemptEnded = (result: AttemptResult, canceled: AbortSignal) => void;
 
 /** How long a backlog over a rate is spread: a token is there in no time, and is for one of those that wait. */
 const RATE_SPREAD_MS = 20_000;
@@ -54,8 +54,8 @@ export function createIntake({ endpointOf, gate, operations, clock, random }: In
       }
       let result: DeliveryResult = { kind: 'unjudged' };
       try {
-        return await attempt((ended) => {
-          result = resultOfAttempt(ended);
+        return await attempt((ended, canceled) => {
+          if (!canceled.aborted) result = resultOfAttempt(ended);
         });
       } finally {
         await admission?.ended(result);

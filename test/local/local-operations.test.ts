@@ -5,6 +5,7 @@ import { createLocalOperations, type LocalOperationsDeps } from '../../src/local
 import { openEphemeralStore } from '../../src/local/store.ts';
 import { COMPLETION_ALARM } from '../../src/operations/completion-alarms.ts';
 import { InvokeError } from '../../src/router/errors.ts';
+import type { DeliveryResult } from '../../src/router/gate.ts';
 import type { Endpoint } from '../../src/router/ports.ts';
 import { newRecord } from '../contract/operation-records.ts';
 import { recordingLogger } from '../handler/recording-logger.ts';
@@ -173,6 +174,21 @@ describe('operations of the dev server', () => {
       expect(await store.get(token)).toMatchObject({ outcome: { state: 'succeeded' }, crashes: 1 });
     }
     expect((await store.get(poison))?.crashes).toBe(3);
+  });
+
+  it('say nothing about their handler where they were told to stop', async () => {
+    const results: DeliveryResult[] = [];
+    const { serve, accept, stateOf, operations, store } = openProcess({
+      gate: { admit: async () => ({ kind: 'admitted', ended: async (result) => void results.push(result) }) },
+      run: (_operation, _invocation, canceled) =>
+        new Promise((_, reject) => canceled?.addEventListener('abort', () => reject(canceled.reason))),
+    });
+    await serve();
+    const token = await accept('slow');
+    await expect.poll(() => stateOf(token), patience).toBe('claimed');
+    await operations.cancel((await store.get(token))!);
+    await expect.poll(() => stateOf(token), patience).toBe('ended');
+    await expect.poll(() => results, patience).toEqual([{ kind: 'unjudged' }]);
   });
 
   it('whose wake-up was lost are found by the reconciler, which looks every minute', async () => {

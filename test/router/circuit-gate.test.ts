@@ -216,6 +216,20 @@ it('makes another probe once the lease of one that never ended is over, and tell
   expect(await circuit()).toMatchObject({ status: 'open', lastFailure: { message: 'the bank is down' } });
 });
 
+it('has others wait a minute at most for the probe of an attempt that may take longer', async () => {
+  const { createEnvironment, clock, circuit } = await setUp();
+  await createEnvironment().requests(...times(5, FAILED));
+  clock.nowMs += 60_000;
+  await createEnvironment().begin(900_000);
+  expect(await circuit()).toMatchObject({ probe: { leaseUntil: clock.nowMs + 60_000 } });
+  const other = createEnvironment();
+  clock.nowMs += 59_999;
+  expect(await other.request(SUCCEEDED)).toBe('refused');
+  clock.nowMs += 1;
+  expect(await other.request(SUCCEEDED)).toBe('admitted');
+  expect(await circuit()).toMatchObject({ status: 'closed' });
+});
+
 it('learns by its own write that its view is old', async () => {
   const { createEnvironment, clock, state } = await setUp();
   const old = await createEnvironment().refresh();

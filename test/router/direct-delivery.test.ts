@@ -21,6 +21,8 @@ const BROKEN = { ...DONE, statusCode: 503 };
 const ACCEPTED = { status: 201, headers: {}, body: new Uint8Array() };
 const REFUSED: Refused = { kind: 'refused', reason: 'circuit', retryAfterMs: 1_500, message: 'it is open' };
 
+const FREE: Admitted = { kind: 'admitted', ended: async () => {} };
+
 /** A gate that lets all through, and remembers how each ended. */
 function openGate() {
   const ended: DeliveryResult[] = [];
@@ -28,15 +30,23 @@ function openGate() {
   return { ended, gate: { admit: async () => admitted } satisfies Gate };
 }
 
-function setUp(options: { answer?: LambdaHttpResult | Error; gate?: Gate; absorb?: () => Promise<typeof ACCEPTED> }) {
-  const { answer = DONE, gate, absorb } = options;
+interface Given {
+  readonly answer?: LambdaHttpResult | Error;
+  readonly gate?: Gate;
+  readonly absorb?: () => Promise<typeof ACCEPTED>;
+  readonly delivery?: Partial<Delivery>;
+}
+
+function setUp({ answer = DONE, gate, absorb, delivery: given }: Given) {
   const absorptions: Absorption[] = [];
   const events: FlowEvent[] = [];
+  const waits: number[] = [];
   let invocations = 0;
   const deliver = createDirectDelivery({
     invoker: {
-      async invoke() {
+      async invoke(_endpoint, _invocation, waitMs) {
         invocations++;
+        waits.push(waitMs);
         if (answer instanceof Error) throw answer;
         return answer;
       },
@@ -58,10 +68,12 @@ function setUp(options: { answer?: LambdaHttpResult | Error; gate?: Gate; absorb
     request: { method: 'POST', path: '/a/b', query: '', headers: {}, body: new Uint8Array() },
     invocationOf: () => ({}) as NexusInvocation,
     times: () => ({ handlerMs: 1_000, waitMs: 1_000 }),
+    ...given,
   };
   return {
     absorptions,
     events,
+    waits,
     invocations: () => invocations,
     deliver: (endpoint: Partial<Endpoint> = {}) => deliver({ ...delivery, endpoint: { ...SHOP, ...endpoint } }),
   };
@@ -146,6 +158,66 @@ it('tells the gate how each delivery ended, one that broke among them', async ()
     .deliver()
     .catch(() => {});
   expect(ended.map(({ kind }) => kind)).toEqual(['succeeded', 'failed', 'unjudged']);
+});
+
+describe('an operation that is named cancel', () => {
+  const services = [{ name: 'orders', operations: ['cancel'] }];
+  const headers = { 'nexus-operation-token': 't' };
+  const post = (path: string) => ({ method: 'POST', path, query: '', headers, body: new Uint8Array() });
+
+  it.each([
+    ['/orders/cancel', 'start'],
+    ['/orders/place/cancel', 'cancel'],
+    ['/orders/cancel/cancel', 'cancel'],
+  ] as const)('is a start to the gates, unlike a cancel of one: %s is a %s', async (path, kind) => {
+    const kinds: string[] = [];
+    const gate: Gate = {
+      async admit(arrival) {
+        kinds.push(arrival.kind);
+        return FREE;
+      },
+    };
+    await setUp({ gate, delivery: { request: post(path) } }).deliver({ services });
+    const behindGateway = { request: post(path), caller: { principal: 'local', gateway: 'http-api' } } as const;
+    await setUp({ gate, delivery: behindGateway }).deliver({ services });
+    expect(kinds).toEqual([kind, kind]);
+  });
+
+  it('is limited as any start, and judged', async () => {
+    const request = post('/orders/cancel');
+    const { ended, gate } = openGate();
+    await setUp({ gate, answer: BROKEN, delivery: { request } }).deliver({ services });
+    expect(ended).toMatchObject([{ kind: 'failed' }]);
+    const limited = setUp({
+      gate: { admit: async ({ kind }) => (kind === 'start' ? REFUSED : FREE) },
+      delivery: { request },
+    });
+    expect((await limited.deliver({ services })).status).toBe(503);
+    expect(limited.invocations()).toBe(0);
+  });
+});
+
+it('gives the handler what is left of the time once the gates have taken theirs', async () => {
+  let elapsedMs = 0;
+  const gate: Gate = {
+    async admit() {
+      elapsedMs += 700;
+      return FREE;
+    },
+  };
+  const given: number[] = [];
+  const { deliver, waits } = setUp({
+    gate,
+    delivery: {
+      times: () => ({ handlerMs: 9_000 - elapsedMs, waitMs: 10_000 - elapsedMs }),
+      invocationOf(handlerMs) {
+        given.push(handlerMs);
+        return {} as NexusInvocation;
+      },
+    },
+  });
+  await deliver();
+  expect({ given, waits }).toEqual({ given: [8_300], waits: [9_300] });
 });
 
 describe('several gates', () => {

@@ -18,6 +18,7 @@ const MESSAGE = { token: 't', attempt: 3, endpoint: 'shop', principal: 'basic:sh
 const OPEN: Gate = {
   admit: async () => ({ kind: 'refused', reason: 'circuit', retryAfterMs: 60_000, message: '' }),
 };
+const RUNNING = new AbortController().signal;
 const FAILED: AttemptResult = { kind: 'failed', retryable: true, message: 'no disk', failure: { message: 'no disk' } };
 
 function setUp({ gate, endpoint = SHOP }: { gate?: Gate; endpoint?: Endpoint | null } = {}) {
@@ -82,9 +83,22 @@ describe('the intake of a queue', () => {
     ['a crash', { kind: 'crashed' }, { kind: 'failed', message: expect.stringContaining('crashed') }],
   ])('tells the gate of %s', async (_, result, told) => {
     const { intake, ended } = setUp();
-    await intake.take(MESSAGE, async (end) => end(result));
+    await intake.take(MESSAGE, async (end) => end(result, RUNNING));
     expect(ended).toEqual([told]);
   });
+
+  it.each([FAILED, { kind: 'crashed' }] as const)(
+    'tells the gate nothing of an attempt that was told to stop, though it ended as $kind',
+    async (result) => {
+      const { intake, ended } = setUp();
+      const canceled = new AbortController();
+      await intake.take(MESSAGE, async (end) => {
+        canceled.abort();
+        end(result, canceled.signal);
+      });
+      expect(ended).toEqual([{ kind: 'unjudged' }]);
+    },
+  );
 
   it('tells the gate nothing of a message that woke nobody, or whose record could not be written', async () => {
     const { intake, ended } = setUp();
