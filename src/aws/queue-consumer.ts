@@ -49,13 +49,15 @@ async function wake(body: string, consumer: Consumer, clients: ConsumerClients):
   const { gate, endpointOf } = flowOf(from.table, clients);
   const intake = createIntake({ gate, endpointOf, operations, clock: Date, random: Math.random });
   const leaseMs = context.getRemainingTimeInMillis();
-  const leaseUntil = Date.now() + leaseMs;
+  const since = Date.now();
+  const leaseUntil = since + leaseMs;
   const { awsRequestId: invocation, logStreamName: logStream } = context;
   const { endpoint, principal } = from;
-  await intake.take({ ...message, endpoint, principal, leaseMs }, (ended) =>
+  await intake.take({ ...message, endpoint, principal, leaseMs }, ({ began, ended }) =>
     operations.wake(message, {
-      claim: { leaseUntil, invocation, ...(logStream !== undefined && { logStream }) },
+      claim: { leaseUntil, since, invocation, ...(logStream !== undefined && { logStream }) },
       async run(record, canceled) {
+        await began(record);
         const result = await attempt(record, canceled);
         ended(result, canceled);
         return result;

@@ -153,10 +153,11 @@ export function createLocalOperations(deps: LocalOperationsDeps): LocalOperation
     if (known === undefined) return;
     const { endpoint, principal } = known;
     const leaseMs = LONGEST_ATTEMPT_MS;
-    const record = await intake.take({ ...message, endpoint, principal, leaseMs }, (ended) =>
+    const record = await intake.take({ ...message, endpoint, principal, leaseMs }, ({ began, ended }) =>
       operations.wake(message, {
         claim: { leaseUntil: clock.now() + leaseMs, invocation: randomUUID() },
         async run(attempted, canceled) {
+          await began(attempted);
           const result = await run(attempted, canceled);
           ended(result, canceled);
           return result;

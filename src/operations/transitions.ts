@@ -1,6 +1,6 @@
 import type { ProtoFailure } from '../nexus/proto-failure.ts';
 import { dueAt } from './due.ts';
-import type { Claim, Effect, OperationRecord, Outcome, StoredLink, Transition } from './record.ts';
+import type { AttemptFailure, Claim, Effect, OperationRecord, Outcome, StoredLink, Transition } from './record.ts';
 import { DEFAULT_RETRY_POLICY, LONGEST_DELAY_MS, retryDelayMs } from './retry-policy.ts';
 
 /** What every decision is made with besides the record. */
@@ -122,6 +122,7 @@ export function leaseExpired(record: OperationRecord, moment: Moment): Transitio
   const crash = {
     invocation: claim?.invocation ?? '',
     ...(claim?.logStream !== undefined && { logStream: claim.logStream }),
+    ...(claim?.since !== undefined && { since: claim.since }),
   };
   const message = `attempt ${record.attempt} never ended: its environment crashed, ran out of memory or was timed out`;
   if (crashes < policy.poisonAttempts) {
@@ -152,7 +153,7 @@ export function interrupted(record: OperationRecord, { now }: Pick<Moment, 'now'
 interface Failed {
   readonly message: string;
   readonly failure: ProtoFailure;
-  readonly crash?: { readonly invocation: string; readonly logStream?: string };
+  readonly crash?: AttemptFailure['crash'];
 }
 
 /** The next attempt, or the end where there is none. */

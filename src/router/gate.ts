@@ -1,3 +1,4 @@
+import type { UnseenCrash } from '../operations/unseen-crash.ts';
 import type { RefusalReason } from './flow-event.ts';
 import type { Endpoint } from './ports.ts';
 
@@ -20,9 +21,11 @@ export type DeliveryResult =
   /** It says nothing about the handler: nothing was delivered, or Lambda had no room for it. */
   | { readonly kind: 'unjudged' };
 
-/** Let through. `ended` is to be called once, whatever comes; it never rejects. */
+/** Let through. `ended` is to be called once, whatever comes; neither rejects. */
 export interface Admitted {
   readonly kind: 'admitted';
+  /** Tells of a delivery before this one that ended with its environment, so that nobody told how it did. */
+  crashed?(crash: UnseenCrash): Promise<void>;
   ended(result: DeliveryResult): Promise<void>;
 }
 
@@ -55,6 +58,9 @@ export function gates(...all: readonly Gate[]): Gate {
       const ended = async (result: DeliveryResult) => {
         await Promise.all(admitted.map((one) => one.ended(result)));
       };
+      const crashed = async (crash: UnseenCrash) => {
+        await Promise.all(admitted.map((one) => one.crashed?.(crash)));
+      };
       for (const gate of all) {
         const admission = await gate.admit(arrival);
         if (admission.kind === 'refused') {
@@ -63,7 +69,7 @@ export function gates(...all: readonly Gate[]): Gate {
         }
         admitted.push(admission);
       }
-      return { kind: 'admitted', ended };
+      return { kind: 'admitted', crashed, ended };
     },
   };
 }

@@ -1,6 +1,8 @@
 import type { Operations } from '../operations/operations.ts';
 import type { WakeUp } from '../operations/ports.ts';
+import type { OperationRecord } from '../operations/record.ts';
 import type { AttemptResult } from '../operations/transitions.ts';
+import { unseenCrash } from '../operations/unseen-crash.ts';
 import { type DeliveryResult, type Gate, type Refused, spreadOut } from './gate.ts';
 import type { Clock, Endpoint } from './ports.ts';
 
@@ -28,11 +30,19 @@ export interface Intake {
    * Calls `attempt` where its endpoint's gate lets it through, and tells the gate how it ended: what `attempt` says by
    * `ended`, or nothing where it ran nobody. One that is not let through waits in the queue, without a claim.
    */
-  take<T>(message: IncomingWakeUp, attempt: (ended: AttemptEnded) => Promise<T>): Promise<T | undefined>;
+  take<T>(message: IncomingWakeUp, attempt: (told: AttemptTold) => Promise<T>): Promise<T | undefined>;
 }
 
-/** Takes how an attempt ended, and the signal that would have told it to stop: then it says nothing about the handler. */
-export type AttemptEnded = (result: AttemptResult, canceled: AbortSignal) => void;
+/** What an attempt says of itself. */
+export interface AttemptTold {
+  /**
+   * Is to be called with the record as it was claimed, before the handler runs: where nobody saw that the attempt before
+   * crashed, the gate is told now. Never rejects.
+   */
+  began(record: OperationRecord): Promise<void>;
+  /** Takes how it ended, and the signal that would have told it to stop: then it says nothing about the handler. */
+  ended(result: AttemptResult, canceled: AbortSignal): void;
+}
 
 /** How long a backlog over a rate is spread: a token is there in no time, and is for one of those that wait. */
 const RATE_SPREAD_MS = 20_000;
@@ -54,8 +64,14 @@ export function createIntake({ endpointOf, gate, operations, clock, random }: In
       }
       let result: DeliveryResult = { kind: 'unjudged' };
       try {
-        return await attempt((ended, canceled) => {
-          if (!canceled.aborted) result = resultOfAttempt(ended);
+        return await attempt({
+          async began(record) {
+            const crash = unseenCrash(record);
+            if (crash !== undefined) await admission?.crashed?.(crash);
+          },
+          ended(how, canceled) {
+            if (!canceled.aborted) result = resultOfAttempt(how);
+          },
         });
       } finally {
         await admission?.ended(result);

@@ -191,6 +191,42 @@ describe('operations of the dev server', () => {
     await expect.poll(() => results, patience).toEqual([{ kind: 'unjudged' }]);
   });
 
+  it('that crash count once towards the circuit, as they are seen; a promoted one with the attempt after it', async () => {
+    const told: string[] = [];
+    const endpoint = { ...SHOP, promotable: ['orders/place'], settings: { retryInitialMs: 1, retryMaxMs: 1 } };
+    const ends: (() => Promise<LambdaHttpResult>)[] = [];
+    const { serve, accept, stateOf, promotion } = openProcess({
+      registry: { get: async () => endpoint },
+      gate: {
+        admit: async () => ({
+          kind: 'admitted',
+          crashed: async ({ message }) => void told.push(message),
+          ended: async ({ kind }) => void told.push(kind),
+        }),
+      },
+      run: async () => ends.shift()?.() ?? RESULT,
+    });
+    const crash = async () => Promise.reject(new InvokeError('crashed', 'the environment ended'));
+    await serve();
+    ends.push(crash);
+    const queued = await accept('slow');
+    await expect.poll(() => stateOf(queued), patience).toBe('ended');
+    await expect.poll(() => told, patience).toEqual(['failed', 'succeeded']);
+    ends.push(async () => setTimeout(60).then(crash));
+    const headers = { prefer: 'respond-async' };
+    const request = { method: 'POST', path: '/orders/place', query: '', headers, body: new Uint8Array() };
+    const invocation: NexusInvocation = {
+      ...{ nexusInvocation: 1, endpoint: 'shop', principal: 'local', timeoutMs: 30 },
+      request: { ...request, body: '' },
+    };
+    const delivery = { request, caller: { principal: 'local' }, invocation, waitMs: 30 };
+    const delivered = await promotion.deliver(endpoint, delivery);
+    const { token } = JSON.parse(new TextDecoder().decode(delivered?.response.body)) as { token: string };
+    await expect.poll(() => stateOf(token), patience).toBe('ended');
+    const [, , ...later] = told;
+    expect(later).toEqual([expect.stringMatching(/^attempt 1 never ended/), 'succeeded']);
+  });
+
   it('whose wake-up was lost are found by the reconciler, which looks every minute', async () => {
     vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval'] });
     onTestFinished(() => void vi.useRealTimers());

@@ -230,6 +230,46 @@ it('has others wait a minute at most for the probe of an attempt that may take l
   expect(await circuit()).toMatchObject({ status: 'closed' });
 });
 
+it('counts a crash that nobody saw as a failure that came now', async () => {
+  const { createEnvironment, circuit, clock } = await setUp();
+  const environment = createEnvironment();
+  const since = clock.nowMs;
+  clock.nowMs += 600_000;
+  await (await environment.begin()).crashed?.({ since, message: 'attempt 1 never ended' });
+  const lastFailure = { at: clock.nowMs, message: 'attempt 1 never ended' };
+  expect(await circuit()).toEqual({ status: 'closed', version: 1, streak: 1, since: clock.nowMs, lastFailure });
+});
+
+it('counts no crash of an attempt that began before a success, also where it learns of that by its own write', async () => {
+  const { createEnvironment, circuit, clock } = await setUp({ settings: { circuitFailures: 2 } });
+  const crash = { since: clock.nowMs, message: 'attempt 1 never ended' };
+  const [old, own] = [createEnvironment(), createEnvironment()];
+  const [first, second] = [await old.begin(), await own.begin()];
+  clock.nowMs += 1_000;
+  await own.request(SUCCEEDED);
+  await second.crashed?.(crash);
+  expect(await circuit()).toBeUndefined();
+  await createEnvironment().requests(FAILED, SUCCEEDED);
+  const cleared = await circuit();
+  expect(cleared).toMatchObject({ streak: 0, clearedAt: clock.nowMs });
+  clock.nowMs += 1_000;
+  await first.crashed?.(crash);
+  expect(await circuit()).toEqual(cleared);
+  clock.nowMs += 1_000;
+  await old.request(FAILED);
+  expect(await circuit()).toMatchObject({ status: 'closed', streak: 1 });
+});
+
+it('counts no crash for an attempt that is the probe', async () => {
+  const { createEnvironment, circuit, clock } = await setUp();
+  const environment = await createEnvironment().requests(...times(5, FAILED));
+  clock.nowMs += 60_000;
+  const probe = await environment.begin();
+  const probing = await circuit();
+  await probe.crashed?.({ since: clock.nowMs - 1_000, message: 'attempt 1 never ended' });
+  expect(await circuit()).toEqual(probing);
+});
+
 it('learns by its own write that its view is old', async () => {
   const { createEnvironment, clock, state } = await setUp();
   const old = await createEnvironment().refresh();

@@ -1,6 +1,7 @@
 import { HandlerError } from 'nexus-rpc';
 import { describe, expect, it } from 'vitest';
 import type { LambdaHttpResult, NexusInvocation } from '../../src/handler/invocation.ts';
+import type { UnseenCrash } from '../../src/operations/unseen-crash.ts';
 import { createDirectDelivery, type Delivery } from '../../src/router/direct-delivery.ts';
 import type { Absorption } from '../../src/router/durable-delivery.ts';
 import { InvokeError } from '../../src/router/errors.ts';
@@ -225,6 +226,16 @@ describe('several gates', () => {
     const [first, second] = [openGate(), openGate()];
     await setUp({ gate: gates(first.gate, second.gate) }).deliver();
     expect([first.ended, second.ended]).toEqual([[{ kind: 'succeeded' }], [{ kind: 'succeeded' }]]);
+  });
+
+  it('hear of crashes that nobody saw, where they care', async () => {
+    const crashes: UnseenCrash[] = [];
+    const caring: Admitted = { ...FREE, crashed: async (crash) => void crashes.push(crash) };
+    const both = gates({ admit: async () => FREE }, { admit: async () => caring });
+    const admitted = await both.admit({ endpoint: SHOP, principal: 'local', kind: 'start' });
+    const crash = { since: 1, message: 'attempt 1 never ended' };
+    if (admitted.kind === 'admitted') await admitted.crashed?.(crash);
+    expect(crashes).toEqual([crash]);
   });
 
   it('refuse what one does, which is no judgement to those before it and nothing to those after it', async () => {

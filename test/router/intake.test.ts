@@ -1,9 +1,12 @@
 import { describe, expect, it } from 'vitest';
 import type { WakeUp } from '../../src/operations/ports.ts';
+import type { OperationRecord } from '../../src/operations/record.ts';
 import type { AttemptResult } from '../../src/operations/transitions.ts';
+import type { UnseenCrash } from '../../src/operations/unseen-crash.ts';
 import type { Arrival, DeliveryResult, Gate } from '../../src/router/gate.ts';
 import { createIntake } from '../../src/router/intake.ts';
 import type { Endpoint } from '../../src/router/ports.ts';
+import { newRecord } from '../contract/operation-records.ts';
 
 const NOW = 1_000_000;
 const SHOP: Endpoint = {
@@ -25,10 +28,12 @@ function setUp({ gate, endpoint = SHOP }: { gate?: Gate; endpoint?: Endpoint | n
   const deferred: { message: WakeUp; until: number }[] = [];
   const arrivals: Arrival[] = [];
   const ended: DeliveryResult[] = [];
+  const crashes: UnseenCrash[] = [];
   const letting: Gate = {
     async admit(arrival) {
       arrivals.push(arrival);
-      return { kind: 'admitted', ended: async (result) => void ended.push(result) };
+      const crashed = async (crash: UnseenCrash) => void crashes.push(crash);
+      return { kind: 'admitted', crashed, ended: async (result) => void ended.push(result) };
     },
   };
   const intake = createIntake({
@@ -38,7 +43,7 @@ function setUp({ gate, endpoint = SHOP }: { gate?: Gate; endpoint?: Endpoint | n
     clock: { now: () => NOW },
     random: () => 0.5,
   });
-  return { intake, deferred, arrivals, ended };
+  return { intake, deferred, arrivals, crashes, ended };
 }
 
 describe('the intake of a queue', () => {
@@ -83,7 +88,7 @@ describe('the intake of a queue', () => {
     ['a crash', { kind: 'crashed' }, { kind: 'failed', message: expect.stringContaining('crashed') }],
   ])('tells the gate of %s', async (_, result, told) => {
     const { intake, ended } = setUp();
-    await intake.take(MESSAGE, async (end) => end(result, RUNNING));
+    await intake.take(MESSAGE, async ({ ended: end }) => end(result, RUNNING));
     expect(ended).toEqual([told]);
   });
 
@@ -92,13 +97,29 @@ describe('the intake of a queue', () => {
     async (result) => {
       const { intake, ended } = setUp();
       const canceled = new AbortController();
-      await intake.take(MESSAGE, async (end) => {
+      await intake.take(MESSAGE, async ({ ended: end }) => {
         canceled.abort();
         end(result, canceled.signal);
       });
       expect(ended).toEqual([{ kind: 'unjudged' }]);
     },
   );
+
+  it.each([
+    ['that nobody saw', {}, [{ since: NOW - 9_000, message: 'attempt 2 never ended' }]],
+    ['that somebody saw', { crash: { invocation: 'i' } }, []],
+    ['that was no crash', { crash: undefined }, []],
+    ['that was not the one before', { attempt: 1 }, []],
+  ])('tells the gate as an attempt begins of one before it %s', async (_, lastFailure, told) => {
+    const { intake, crashes } = setUp();
+    const crash = { invocation: 'i', since: NOW - 9_000 };
+    const failed = { at: NOW - 1_000, attempt: 2, message: 'attempt 2 never ended', crash };
+    const record = { ...newRecord(), attempt: 3, crashes: 1, lastFailure: { ...failed, ...lastFailure } };
+    await intake.take(MESSAGE, ({ began }) => began(record as OperationRecord));
+    expect(crashes).toEqual(told);
+    await intake.take(MESSAGE, ({ began }) => began({ ...(record as OperationRecord), crashes: 0 })); // taken up by hand
+    expect(crashes).toEqual(told);
+  });
 
   it('tells the gate nothing of a message that woke nobody, or whose record could not be written', async () => {
     const { intake, ended } = setUp();
