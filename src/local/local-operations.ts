@@ -27,7 +27,7 @@ export interface LocalOperationsDeps {
   readonly db: DatabaseSync;
   readonly registry: Pick<EndpointRegistry, 'get'>;
   readonly invoker: Invoker;
-  /** Told of promotions. */
+  /** Told of promotions, and of attempts that are not let through. */
   readonly emit: EmitFlowEvent;
   /** What lets attempts begin. */
   readonly gate: Gate;
@@ -139,7 +139,7 @@ export function createLocalOperations(deps: LocalOperationsDeps): LocalOperation
     },
   };
   const intake = createIntake({
-    ...{ gate, operations, clock, random: Math.random },
+    ...{ gate, operations, clock, random: Math.random, emit: deps.emit },
     endpointOf: (name) => registry.get(name),
   });
 

@@ -3,6 +3,7 @@ import type { WakeUp } from '../operations/ports.ts';
 import type { OperationRecord } from '../operations/record.ts';
 import type { AttemptResult } from '../operations/transitions.ts';
 import { unseenCrash } from '../operations/unseen-crash.ts';
+import type { EmitFlowEvent } from './flow-event.ts';
 import { type DeliveryResult, type Gate, type Refused, spreadOut } from './gate.ts';
 import type { Clock, Endpoint } from './ports.ts';
 
@@ -14,6 +15,7 @@ export interface IntakeDeps {
   readonly clock: Clock;
   /** From 0 to 1, as `Math.random`. */
   readonly random: () => number;
+  readonly emit: EmitFlowEvent;
 }
 
 /** A message of a task queue, with what its operation is known by before its record is read. */
@@ -51,7 +53,7 @@ function waitMs({ reason, retryAfterMs }: Refused, random: number): number {
   return reason === 'rate' ? Math.ceil(retryAfterMs + RATE_SPREAD_MS * random) : spreadOut(retryAfterMs, random);
 }
 
-export function createIntake({ endpointOf, gate, operations, clock, random }: IntakeDeps): Intake {
+export function createIntake({ endpointOf, gate, operations, clock, random, emit }: IntakeDeps): Intake {
   return {
     async take(message, attempt) {
       const { principal, leaseMs, reason } = message;
@@ -60,6 +62,7 @@ export function createIntake({ endpointOf, gate, operations, clock, random }: In
       const admission = endpoint && (await gate.admit({ endpoint, principal, kind: 'start', leaseMs }));
       if (admission?.kind === 'refused') {
         await operations.defer(message, clock.now() + waitMs(admission, random()));
+        emit({ kind: 'deferred', endpoint: message.endpoint, reason: admission.reason, principal });
         return undefined;
       }
       let result: DeliveryResult = { kind: 'unjudged' };

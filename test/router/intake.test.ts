@@ -3,6 +3,7 @@ import type { WakeUp } from '../../src/operations/ports.ts';
 import type { OperationRecord } from '../../src/operations/record.ts';
 import type { AttemptResult } from '../../src/operations/transitions.ts';
 import type { UnseenCrash } from '../../src/operations/unseen-crash.ts';
+import type { FlowEvent } from '../../src/router/flow-event.ts';
 import type { Arrival, DeliveryResult, Gate } from '../../src/router/gate.ts';
 import { createIntake } from '../../src/router/intake.ts';
 import type { Endpoint } from '../../src/router/ports.ts';
@@ -29,6 +30,7 @@ function setUp({ gate, endpoint = SHOP }: { gate?: Gate; endpoint?: Endpoint | n
   const arrivals: Arrival[] = [];
   const ended: DeliveryResult[] = [];
   const crashes: UnseenCrash[] = [];
+  const events: FlowEvent[] = [];
   const letting: Gate = {
     async admit(arrival) {
       arrivals.push(arrival);
@@ -42,8 +44,9 @@ function setUp({ gate, endpoint = SHOP }: { gate?: Gate; endpoint?: Endpoint | n
     operations: { defer: async (message, until) => void deferred.push({ message, until }) },
     clock: { now: () => NOW },
     random: () => 0.5,
+    emit: (event) => void events.push(event),
   });
-  return { intake, deferred, arrivals, crashes, ended };
+  return { intake, deferred, arrivals, crashes, ended, events };
 }
 
 describe('the intake of a queue', () => {
@@ -62,6 +65,16 @@ describe('the intake of a queue', () => {
     expect(await intake.take(MESSAGE, attempt)).toBeUndefined();
     expect(ran).toBe(false);
     expect(deferred).toEqual([{ message: MESSAGE, until: NOW + 60_000 + 10_000 }]);
+  });
+
+  it.each(['paused', 'circuit', 'rate'] as const)('tells of each that waits, and why: %s', async (reason) => {
+    const gate: Gate = { admit: async () => ({ kind: 'refused', reason, retryAfterMs: 100, message: '' }) };
+    const { intake, events } = setUp({ gate });
+    for (let n = 0; n < 2; n++) await intake.take(MESSAGE, async () => {});
+    expect(events).toEqual(Array(2).fill({ kind: 'deferred', endpoint: 'shop', reason, principal: 'basic:shop' }));
+    const { intake: letting, events: none } = setUp();
+    await letting.take(MESSAGE, async () => {});
+    expect(none).toEqual([]);
   });
 
   it('spreads what is over a rate, since the next token is for one of all that wait', async () => {

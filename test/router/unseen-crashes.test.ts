@@ -75,7 +75,14 @@ class Queue {
       onUnwritten: () => {},
     });
     const endpointOf = (name: string) => this.registry.get(name);
-    return createIntake({ gate, endpointOf, operations: this.operations, clock: this.clock, random: () => 0 });
+    return createIntake({
+      gate,
+      endpointOf,
+      operations: this.operations,
+      clock: this.clock,
+      random: () => 0,
+      emit: () => {},
+    });
   }
 
   async accept(): Promise<string> {
