@@ -134,6 +134,8 @@ function whyOf(result: DeliveryResult): string {
     case 'failed':
       return result.message;
     case 'unjudged':
+      return 'the probe said nothing about the handler';
+    case 'not-reached':
       return 'the probe did not reach the handler';
   }
 }

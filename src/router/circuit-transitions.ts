@@ -34,7 +34,7 @@ const MAX_MESSAGE_LENGTH = 500;
  */
 const SETTLED_MS = { min: 1_000, max: 30_000 } as const;
 
-/** A probe that never reached the handler says nothing, and is made again after so long. */
+/** A probe that says nothing about the handler is made again after so long. */
 const PROBE_AGAIN_MS = 1_000;
 
 /**
@@ -114,6 +114,7 @@ export function probeEnded(
       return { ...open, version, lastFailure, nextProbeAt: now + openMs };
     }
     case 'unjudged':
+    case 'not-reached':
       return { ...open, version, nextProbeAt: now + Math.min(PROBE_AGAIN_MS, openMs) };
   }
 }

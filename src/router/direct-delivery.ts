@@ -72,8 +72,9 @@ export function createDirectDelivery({ invoker, gate, durable, promotion, emit }
     const invocation = invocationOf(handlerMs);
     try {
       const inTime = await promotion?.deliver(endpoint, { ...delivery, invocation, waitMs });
-      if (inTime?.isPromoted) return { response: inTime.response, result: { kind: 'unjudged' } };
       const response = inTime?.response ?? toHttpResponse(await invoker.invoke(endpoint, invocation, waitMs));
+      if (inTime?.handler === 'goes on') return { response, result: { kind: 'unjudged' } };
+      if (inTime?.handler === 'not asked') return { response, result: { kind: 'not-reached' } };
       return { response, result: deliveryResultOf(response, waitMs) };
     } catch (error) {
       if (error instanceof InvokeError) return { error, result: deliveryResultOf(error, waitMs) };

@@ -18,8 +18,10 @@ export type DeliveryResult =
   | { readonly kind: 'succeeded' }
   /** It timed out, crashed, gave no answer, or a retryable HandlerError. */
   | { readonly kind: 'failed'; readonly message: string }
-  /** It says nothing about the handler: nothing was delivered, or Lambda had no room for it. */
-  | { readonly kind: 'unjudged' };
+  /** It says nothing about the handler, which ran, goes on, or may have run. */
+  | { readonly kind: 'unjudged' }
+  /** The handler did not run: nothing was delivered, or Lambda had no room for it. */
+  | { readonly kind: 'not-reached' };
 
 /** Let through. `ended` is to be called once, whatever comes; neither rejects. */
 export interface Admitted {
@@ -64,7 +66,7 @@ export function gates(...all: readonly Gate[]): Gate {
       for (const gate of all) {
         const admission = await gate.admit(arrival);
         if (admission.kind === 'refused') {
-          await ended({ kind: 'unjudged' });
+          await ended({ kind: 'not-reached' });
           return admission;
         }
         admitted.push(admission);

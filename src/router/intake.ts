@@ -65,10 +65,11 @@ export function createIntake({ endpointOf, gate, operations, clock, random, emit
         emit({ kind: 'deferred', endpoint: message.endpoint, reason: admission.reason, principal });
         return undefined;
       }
-      let result: DeliveryResult = { kind: 'unjudged' };
+      let result: DeliveryResult = { kind: 'not-reached' };
       try {
         return await attempt({
           async began(record) {
+            result = { kind: 'unjudged' };
             const crash = unseenCrash(record);
             if (crash !== undefined) await admission?.crashed?.(crash);
           },

@@ -50,8 +50,8 @@ export interface PromotableDelivery {
 /** What its caller is told. */
 export interface DeliveredInTime {
   readonly response: NexusHttpResponse;
-  /** Whether the handler goes on, or an earlier start of the same key has answered: then nothing is known of it. */
-  readonly isPromoted: boolean;
+  /** Whether the handler answered, goes on, or was not asked, since an earlier start of the same key has the token. */
+  readonly handler: 'answered' | 'goes on' | 'not asked';
 }
 
 /**
@@ -113,7 +113,7 @@ export function createPromotion(deps: PromotionDeps): Promotion {
     );
     const before = given.get(record.key);
     if (before !== undefined && before.until > clock.now()) {
-      return { response: formatTold(before.told, request, caller.gateway), isPromoted: true };
+      return { response: formatTold(before.told, request, caller.gateway), handler: 'not asked' };
     }
     const leaseUntil = clock.now() + LONGEST_START_MS + LONGEST_ATTEMPT_MS;
     // Ready when it is needed, and not loaded for a handler that is done in time.
@@ -129,7 +129,7 @@ export function createPromotion(deps: PromotionDeps): Promotion {
           headers: { ...invocation.request.headers, [HEADER.requestId]: record.requestId },
         },
       };
-      return { response: toHttpResponse(await invoker.invoke(endpoint, promotable, promoteMs)), isPromoted: false };
+      return { response: toHttpResponse(await invoker.invoke(endpoint, promotable, promoteMs)), handler: 'answered' };
     } catch (error) {
       if (!(error instanceof InvokeError && error.goesOn)) throw error;
       const kept = await promote(record, leaseUntil, error);
@@ -138,7 +138,7 @@ export function createPromotion(deps: PromotionDeps): Promotion {
       }
       const told = toldOf(kept);
       remember(kept, told);
-      return { response: formatTold(told, request, caller.gateway), isPromoted: true };
+      return { response: formatTold(told, request, caller.gateway), handler: 'goes on' };
     } finally {
       clearTimeout(timer);
     }

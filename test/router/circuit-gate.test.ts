@@ -117,6 +117,7 @@ it('goes by the settings of the endpoint', async () => {
 it('writes nothing while all goes well, and nothing for what says nothing', async () => {
   const { createEnvironment, state, circuit } = await setUp();
   await createEnvironment().requests(...times(100, SUCCEEDED), ...times(100, { kind: 'unjudged' } as const));
+  await createEnvironment().requests(...times(100, { kind: 'not-reached' } as const));
   expect(state.writes).toBe(0);
   expect(await circuit()).toBeUndefined();
 });
@@ -187,11 +188,15 @@ it('stays open for as long again where the probe failed, with what it failed wit
   expect(events.at(-1)).toMatchObject({ from: 'probing', to: 'open', why: 'still down' });
 });
 
-it('makes another probe in a second where one did not reach the handler', async () => {
-  const { createEnvironment, clock } = await setUp();
+it.each([
+  ['not-reached', 'the probe did not reach the handler'],
+  ['unjudged', 'the probe said nothing about the handler'],
+] as const)('makes another probe in a second where one says nothing of the handler: %s', async (kind, why) => {
+  const { createEnvironment, clock, events } = await setUp();
   const environment = await createEnvironment().requests(...times(5, FAILED));
   clock.nowMs += 60_000;
-  await environment.request({ kind: 'unjudged' });
+  await environment.request({ kind });
+  expect(events.at(-1)).toMatchObject({ from: 'probing', to: 'open', why });
   expect(await environment.admit()).toMatchObject({ kind: 'refused', retryAfterMs: 1_000 });
   clock.nowMs += 1_000;
   expect(await environment.request(SUCCEEDED)).toBe('admitted');

@@ -8,6 +8,7 @@ import { InvokeError } from '../../src/router/errors.ts';
 import type { FlowEvent } from '../../src/router/flow-event.ts';
 import { type Admitted, type DeliveryResult, type Gate, gates, type Refused } from '../../src/router/gate.ts';
 import type { Endpoint } from '../../src/router/ports.ts';
+import type { Promotion } from '../../src/router/promotion.ts';
 
 const SHOP: Endpoint = {
   name: 'shop',
@@ -35,10 +36,11 @@ interface Given {
   readonly answer?: LambdaHttpResult | Error;
   readonly gate?: Gate;
   readonly absorb?: () => Promise<typeof ACCEPTED>;
+  readonly promotion?: Promotion;
   readonly delivery?: Partial<Delivery>;
 }
 
-function setUp({ answer = DONE, gate, absorb, delivery: given }: Given) {
+function setUp({ answer = DONE, gate, absorb, promotion, delivery: given }: Given) {
   const absorptions: Absorption[] = [];
   const events: FlowEvent[] = [];
   const waits: number[] = [];
@@ -53,6 +55,7 @@ function setUp({ answer = DONE, gate, absorb, delivery: given }: Given) {
       },
     },
     ...(gate && { gate }),
+    ...(promotion && { promotion }),
     ...(absorb && {
       durable: {
         async absorb(_endpoint, _request, _caller, absorption) {
@@ -121,7 +124,7 @@ describe('a handler without capacity', () => {
     const { deliver, absorptions } = setUp({ answer, gate, absorb: async () => ACCEPTED });
     expect(await deliver()).toBe(ACCEPTED);
     expect(absorptions).toEqual([{ reason: 'throttled', delayMs: 1_000 }]);
-    expect(ended).toEqual([{ kind: 'unjudged' }]);
+    expect(ended).toEqual([{ kind: 'not-reached' }]);
   });
 
   it('has those refused whose callers can take no token', async () => {
@@ -149,6 +152,16 @@ describe("a handler's retryable failure", () => {
     expect(events).toMatchObject([{ kind: 'absorbed', reason: 'failure' }]);
     expect(ended).toMatchObject([{ kind: 'failed' }]);
   });
+});
+
+it.each([
+  ['goes on past its caller’s time', { handler: 'goes on' }, 'unjudged'],
+  ['was not asked, since an earlier start has the token', { handler: 'not asked' }, 'not-reached'],
+  ['answered in time', { handler: 'answered' }, 'succeeded'],
+] as const)('tells the gate of a handler that %s', async (_, { handler }, kind) => {
+  const { ended, gate } = openGate();
+  await setUp({ gate, promotion: { deliver: async () => ({ response: ACCEPTED, handler }) } }).deliver();
+  expect(ended).toEqual([{ kind }]);
 });
 
 it('tells the gate how each delivery ended, one that broke among them', async () => {
@@ -243,6 +256,6 @@ describe('several gates', () => {
     const { deliver, invocations } = setUp({ gate: gates(first.gate, { admit: async () => REFUSED }, third.gate) });
     expect((await deliver()).status).toBe(503);
     expect(invocations()).toBe(0);
-    expect([first.ended, third.ended]).toEqual([[{ kind: 'unjudged' }], []]);
+    expect([first.ended, third.ended]).toEqual([[{ kind: 'not-reached' }], []]);
   });
 });

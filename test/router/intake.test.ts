@@ -110,7 +110,8 @@ describe('the intake of a queue', () => {
     async (result) => {
       const { intake, ended } = setUp();
       const canceled = new AbortController();
-      await intake.take(MESSAGE, async ({ ended: end }) => {
+      await intake.take(MESSAGE, async ({ began, ended: end }) => {
+        await began(newRecord());
         canceled.abort();
         end(result, canceled.signal);
       });
@@ -138,6 +139,6 @@ describe('the intake of a queue', () => {
     const { intake, ended } = setUp();
     await intake.take(MESSAGE, async () => undefined);
     await intake.take(MESSAGE, () => Promise.reject(new Error('no store'))).catch(() => {});
-    expect(ended).toEqual([{ kind: 'unjudged' }, { kind: 'unjudged' }]);
+    expect(ended).toEqual([{ kind: 'not-reached' }, { kind: 'not-reached' }]);
   });
 });

@@ -12,6 +12,7 @@ import { createOutlived } from '../../src/operations/outlived.ts';
 import type { OperationStore } from '../../src/operations/ports.ts';
 import { InvokeError } from '../../src/router/errors.ts';
 import type { FlowEvent } from '../../src/router/flow-event.ts';
+import type { Gate } from '../../src/router/gate.ts';
 import type { Endpoint, Invoker } from '../../src/router/ports.ts';
 import { createPromotion } from '../../src/router/promotion.ts';
 import { createRouter } from '../../src/router/router.ts';
@@ -59,6 +60,10 @@ function setUp(invoke: Invoker['invoke'] = stopsWaiting, faults: Partial<Operati
   };
   const get = async () => SHOP;
   const endpoints = { get, getLatest: get, settle: async () => {} };
+  const ended: string[] = [];
+  const gate: Gate = {
+    admit: async () => ({ kind: 'admitted', ended: async ({ kind }) => void ended.push(kind) }),
+  };
   const openRouter = () => {
     const promotion = createPromotion({
       ...{ invoker, clock, callbacksOf: () => ({ allowed: [], loopback: true }), tables: TABLES },
@@ -68,7 +73,7 @@ function setUp(invoke: Invoker['invoke'] = stopsWaiting, faults: Partial<Operati
       },
       emit: (event) => events.push(event),
     });
-    return createRouter({ endpoints, invoker, clock, promotion });
+    return createRouter({ endpoints, invoker, clock, promotion, gate });
   };
   const first = openRouter();
   const start = async (request: Partial<NexusHttpRequest> = {}, router = first) => {
@@ -80,7 +85,17 @@ function setUp(invoke: Invoker['invoke'] = stopsWaiting, faults: Partial<Operati
     const text = new TextDecoder().decode(body);
     return { status, value: text === '' ? undefined : JSON.parse(text) };
   };
-  return { store, start, openRouter, clock, invoked, events, outlived: createOutlived(deps), loads: () => loads };
+  return {
+    store,
+    start,
+    openRouter,
+    clock,
+    invoked,
+    events,
+    ended,
+    outlived: createOutlived(deps),
+    loads: () => loads,
+  };
 }
 
 describe('a start of a promotable operation', () => {
@@ -130,6 +145,15 @@ describe('a start of a promotable operation', () => {
     expect(await start({ headers }, openRouter())).toEqual(first);
     expect(events).toHaveLength(1);
     expect(invoked).toHaveLength(2);
+  });
+
+  it('says nothing of its handler, and reaches it again only where it is repeated elsewhere', async () => {
+    const { start, openRouter, ended } = setUp();
+    const headers = { 'nexus-request-id': 'r1' };
+    await start({ headers });
+    await start({ headers });
+    await start({ headers }, openRouter());
+    expect(ended).toEqual(['unjudged', 'not-reached', 'unjudged']);
   });
 
   it('that is repeated in the same environment gets it at once, as long as it is kept', async () => {
