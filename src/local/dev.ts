@@ -97,12 +97,13 @@ export async function startDev(options: DevOptions, terminal: DevTerminal): Prom
   const logger = terminalLogger(terminal.stderr);
   const emit = terminalFlow(terminal.stdout, Date);
   const circuits = createSqliteCircuitStore(store.db);
+  const limits = createSqliteLimitStore(store.db);
   const gates = createFlowGates({
-    ...{ circuits, limits: createSqliteLimitStore(store.db), clock: Date, random: Math.random, newId: randomUUID },
+    ...{ circuits, limits, clock: Date, random: Math.random, newId: randomUUID },
     ...{ logger, emit },
   });
   const { durable, polling, promotion, ...queued } = createLocalOperations({
-    ...{ db: store.db, registry, invoker, target, gate: gates.queued, emit, clock: Date, logger },
+    ...{ db: store.db, registry, invoker, target, gate: gates.queued, limits, emit, clock: Date, logger },
     events: {
       attempted: (record, ms) => say(formatAttemptLine(record, { ms, now: Date.now() }, terminal.stdout)),
       completed: (record, ms) => say(formatCompletionLine(record, { ms, now: Date.now() }, terminal.stdout)),

@@ -16,7 +16,7 @@ import { createIntake } from '../router/intake.ts';
 import { createOperationInvoker, LONGEST_ATTEMPT_MS } from '../router/operation-invoker.ts';
 import { createOperationManagement, type OperationManagement } from '../router/operation-management.ts';
 import { createOperationPolling, type OperationPolling } from '../router/operation-polling.ts';
-import type { Clock, EndpointRegistry, Invoker, Target } from '../router/ports.ts';
+import type { Clock, EndpointRegistry, Invoker, LimitStore, Target } from '../router/ports.ts';
 import { createPromotion, type Promotion } from '../router/promotion.ts';
 import { createDelayedQueue } from './delayed-queue.ts';
 import { createOutlivingInvoker } from './outliving-invoker.ts';
@@ -29,6 +29,8 @@ export interface LocalOperationsDeps {
   readonly invoker: Invoker;
   /** Told of promotions, and of attempts that are not let through. */
   readonly emit: EmitFlowEvent;
+  /** Keeps the slots of operations that go on past the time of their callers. */
+  readonly limits: Pick<LimitStore, 'extendSlot' | 'freeSlot'>;
   /** What lets attempts begin. */
   readonly gate: Gate;
   /** The one that the invoker serves: operations of others wait for a process that serves them. */
@@ -127,7 +129,7 @@ export function createLocalOperations(deps: LocalOperationsDeps): LocalOperation
   } satisfies OperationsDeps;
   const ordinary = createOperations(operationsDeps);
   const outliving = createOutlivingInvoker({
-    ...{ invoker: deps.invoker, outlived: createOutlived(operationsDeps), clock, logger },
+    ...{ invoker: deps.invoker, outlived: createOutlived(operationsDeps), limits: deps.limits, clock, logger },
     ended: ({ token }, result) => noteCrash(token, result),
     settled: (record, ms) => events.attempted?.(record, ms),
   });

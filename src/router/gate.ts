@@ -1,6 +1,6 @@
 import type { UnseenCrash } from '../operations/unseen-crash.ts';
 import type { RefusalReason } from './flow-event.ts';
-import type { Endpoint } from './ports.ts';
+import type { Endpoint, SlotLease } from './ports.ts';
 
 /** A request that is about to be delivered, or the attempt of a queued one. */
 export interface Arrival {
@@ -23,9 +23,18 @@ export type DeliveryResult =
   /** The handler did not run: nothing was delivered, or Lambda had no room for it. */
   | { readonly kind: 'not-reached' };
 
+/** A slot of a concurrency limit that a start has. */
+export interface HeldSlot {
+  readonly lease: SlotLease;
+  /** It is not let go with `ended`: the handler goes on, was told the lease, and lets it go when it ends. */
+  leave(): void;
+}
+
 /** Let through. `ended` is to be called once, whatever comes; neither rejects. */
 export interface Admitted {
   readonly kind: 'admitted';
+  /** Where a limit has one for it. */
+  readonly slot?: HeldSlot;
   /** Tells of a delivery before this one that ended with its environment, so that nobody told how it did. */
   crashed?(crash: UnseenCrash): Promise<void>;
   ended(result: DeliveryResult): Promise<void>;
@@ -71,7 +80,8 @@ export function gates(...all: readonly Gate[]): Gate {
         }
         admitted.push(admission);
       }
-      return { kind: 'admitted', crashed, ended };
+      const slot = admitted.find((one) => one.slot !== undefined)?.slot;
+      return { kind: 'admitted', crashed, ended, ...(slot && { slot }) };
     },
   };
 }

@@ -15,6 +15,7 @@ import { effectiveSettings } from './effective-settings.ts';
 import { InvokeError } from './errors.ts';
 import type { EmitFlowEvent } from './flow-event.ts';
 import { formatTold } from './format-told.ts';
+import type { HeldSlot } from './gate.ts';
 import { toHttpResponse } from './lambda-result.ts';
 import { LONGEST_ATTEMPT_MS } from './operation-invoker.ts';
 import { parseBelow } from './parse-below.ts';
@@ -45,6 +46,8 @@ export interface PromotableDelivery {
   readonly invocation: NexusInvocation;
   /** Milliseconds that the router may wait for the handler. */
   readonly waitMs: number;
+  /** Stays with a handler that goes on. */
+  readonly slot?: HeldSlot;
 }
 
 /** What its caller is told. */
@@ -96,7 +99,7 @@ export function createPromotion(deps: PromotionDeps): Promotion {
 
   async function delivered(
     endpoint: Endpoint,
-    { request, caller, invocation, waitMs }: PromotableDelivery,
+    { request, caller, invocation, waitMs, slot }: PromotableDelivery,
     start: Promised,
   ): Promise<DeliveredInTime> {
     const { cutOffMs, promoteMs } = promotionTimes(waitMs);
@@ -122,7 +125,7 @@ export function createPromotion(deps: PromotionDeps): Promotion {
       const promotable = {
         ...invocation,
         timeoutMs: cutOffMs,
-        promotion: { cutOffMs, ...(tables && { tables }), draft: draftOf(record) },
+        promotion: { cutOffMs, ...(tables && { tables }), draft: draftOf(record), ...(slot && { slot: slot.lease }) },
         request: {
           ...invocation.request,
           // A start that came without one is the same operation on each attempt all the same.
@@ -132,6 +135,7 @@ export function createPromotion(deps: PromotionDeps): Promotion {
       return { response: toHttpResponse(await invoker.invoke(endpoint, promotable, promoteMs)), handler: 'answered' };
     } catch (error) {
       if (!(error instanceof InvokeError && error.goesOn)) throw error;
+      slot?.leave();
       const kept = await promote(record, leaseUntil, error);
       if (kept.token === record.token) {
         emit({ kind: 'promoted', endpoint: endpoint.name, principal: caller.principal });

@@ -187,6 +187,17 @@ describe('the gate of concurrency limits', () => {
     expect(await store.heldSlots('shop#slots#0', NOW)).toEqual(new Set());
   });
 
+  it('leaves a slot to whoever was told its lease', async () => {
+    const { admit, asked, store } = setUp();
+    const { slot, ended } = (await admit({ concurrency: 1 })) as Admitted;
+    slot?.leave();
+    await ended({ kind: 'unjudged' });
+    expect(asked).not.toContain('free shop#slots#0');
+    expect(await store.heldSlots('shop#slots#0', NOW + SLOT_LEASE_MS - 1)).toEqual(new Set([0]));
+    await store.freeSlot(slot!.lease);
+    expect(await store.heldSlots('shop#slots#0', NOW)).toEqual(new Set());
+  });
+
   it('lets a slot go also where another call failed just before', async () => {
     const { logger } = recordingLogger();
     const { db, close } = openEphemeralStore();

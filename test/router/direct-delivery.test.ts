@@ -241,6 +241,20 @@ describe('several gates', () => {
     expect([first.ended, second.ended]).toEqual([[{ kind: 'succeeded' }], [{ kind: 'succeeded' }]]);
   });
 
+  it('have the slot that one of them took', async () => {
+    const slot = { lease: { part: 'p', slot: 0, holder: 'one' }, leave: () => {} };
+    const all = gates({ admit: async () => FREE }, { admit: async () => ({ ...FREE, slot }) });
+    const slots: unknown[] = [];
+    const promotion: Promotion = {
+      async deliver(_endpoint, delivery) {
+        slots.push(delivery.slot);
+        return { response: ACCEPTED, handler: 'goes on' };
+      },
+    };
+    await setUp({ gate: all, promotion }).deliver();
+    expect(slots).toEqual([slot]);
+  });
+
   it('hear of crashes that nobody saw, where they care', async () => {
     const crashes: UnseenCrash[] = [];
     const caring: Admitted = { ...FREE, crashed: async (crash) => void crashes.push(crash) };

@@ -38,6 +38,9 @@ const stopsWaiting = async () => {
   throw new InvokeError('timeout', 'no answer in time', { goesOn: true });
 };
 
+/** The slot of a concurrency limit that each request has. */
+const LEASE = { part: 'shop#slots#0', slot: 3, holder: 'one' };
+
 function setUp(invoke: Invoker['invoke'] = stopsWaiting, faults: Partial<OperationStore> = {}) {
   const database = openEphemeralStore();
   onTestFinished(() => database.close());
@@ -61,8 +64,13 @@ function setUp(invoke: Invoker['invoke'] = stopsWaiting, faults: Partial<Operati
   const get = async () => SHOP;
   const endpoints = { get, getLatest: get, settle: async () => {} };
   const ended: string[] = [];
+  const left: string[] = [];
   const gate: Gate = {
-    admit: async () => ({ kind: 'admitted', ended: async ({ kind }) => void ended.push(kind) }),
+    admit: async () => ({
+      kind: 'admitted',
+      slot: { lease: LEASE, leave: () => void left.push(LEASE.holder) },
+      ended: async ({ kind }) => void ended.push(kind),
+    }),
   };
   const openRouter = () => {
     const promotion = createPromotion({
@@ -93,6 +101,7 @@ function setUp(invoke: Invoker['invoke'] = stopsWaiting, faults: Partial<Operati
     invoked,
     events,
     ended,
+    left,
     outlived: createOutlived(deps),
     loads: () => loads,
   };
@@ -200,6 +209,21 @@ describe('a start of a promotable operation', () => {
     const { start, store } = setUp(() => Promise.reject(error));
     expect((await start()).status).toBe(status);
     expect((await store.count({})).counts).toMatchObject({ claimed: 0, ended: 0 });
+  });
+
+  it('leaves its slot to its handler, which goes on, whatever becomes of the token', async () => {
+    const promoted = setUp();
+    await promoted.start();
+    expect(promoted.invoked[0]?.invocation.promotion).toMatchObject({ slot: LEASE });
+    expect(promoted.left).toEqual(['one']);
+    const unkept = setUp(stopsWaiting, { create: () => Promise.reject(new RecordTooLargeError(500_000, 400_000)) });
+    expect((await unkept.start()).status).toBe(520);
+    expect(unkept.left).toEqual(['one']);
+    const inTime = setUp(async () => ANSWER);
+    await inTime.start();
+    const crashed = setUp(() => Promise.reject(new InvokeError('crashed', 'gone')));
+    await crashed.start();
+    expect([inTime.left, crashed.left]).toEqual([[], []]);
   });
 
   it('that is too large to be kept runs into its deadline as ever', async () => {
