@@ -50,6 +50,14 @@ gateway.addEndpoint('kitchen', {
   retryInitialDelay: Duration.seconds(1),
   removalPolicy,
 });
+// The same operations, few at a time.
+gateway.addEndpoint('stove', {
+  taskQueue: 'stove',
+  handler,
+  promotableOperations: ['kitchen/roast'],
+  concurrency: 2,
+  removalPolicy,
+});
 
 const { durableOperations: durable, router } = gateway;
 for (const each of [router, durable.function]) {
@@ -59,5 +67,9 @@ for (const each of [router, durable.function]) {
     each.addEnvironment(`AWS_ENDPOINT_URL_${service}`, AWS_PROXY_URL);
   }
 }
-const outputs = { ApiId: gateway.apiId, OperationsTable: durable.table.tableName };
+const outputs = {
+  ApiId: gateway.apiId,
+  EndpointsTable: gateway.tableName,
+  OperationsTable: durable.table.tableName,
+};
 for (const [id, value] of Object.entries(outputs)) new CfnOutput(stack, `${id}Output`, { value }).overrideLogicalId(id);
