@@ -128,6 +128,7 @@ export class Monitoring extends Construct {
     return [
       graph('Changes of circuits', [this.search('Status', [names.circuit], 'Sum')]),
       graph('Requests refused or queued instead', [this.search('Reason', [names.refused, names.absorbed], 'Sum')]),
+      graph('Queued attempts that were not let through', [this.search('Reason', [names.deferred], 'Sum')]),
       graph('Requests answered at their deadline', [this.search(undefined, [names.promoted], 'Sum')]),
       graph('Percent of limits left', [
         this.search(undefined, [names.rateHeadroom, names.concurrencyHeadroom], 'Minimum'),

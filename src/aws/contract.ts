@@ -31,6 +31,7 @@ export const FLOW_METRICS = {
     circuit: 'CircuitTransitions',
     refused: 'RequestsRefused',
     absorbed: 'RequestsAbsorbed',
+    deferred: 'AttemptsDeferred',
     promoted: 'OperationsPromoted',
     rateHeadroom: 'RateHeadroom',
     concurrencyHeadroom: 'ConcurrencyHeadroom',

@@ -1,7 +1,5 @@
 import {
-  ConditionalCheckFailedException,
   type DynamoDBClient,
-  PutItemCommand,
   paginateQuery,
   paginateScan,
   TransactWriteItemsCommand,
@@ -13,7 +11,7 @@ import { EndpointExistsError, EndpointNotFoundError } from '../router/errors.ts'
 import type { Clock, EndpointRegistry } from '../router/ports.ts';
 import { CIRCUIT, circuitKey } from './circuit-item.ts';
 import { TABLE } from './contract.ts';
-import { explained, whyNotOverridden, whyUnchanged } from './endpoint-errors.ts';
+import { explained, isNameTaken, whyNotOverridden, whyUnchanged } from './endpoint-errors.ts';
 import {
   type Item,
   OVERRIDE,
@@ -37,9 +35,8 @@ export interface DynamoEndpointRegistryDeps {
  * Keeps endpoints in a DynamoDB table, one item for the spec and one for what is set at run time. Reads are strongly
  * consistent; a write that another one came before fails by its condition.
  *
- * Where the client repeats a write whose answer was lost, the repetition finds the version that the first one made:
- * `create` fails with `EndpointExistsError`, `update` with `EndpointVersionError`. `delete` and `override` are transactions,
- * which DynamoDB knows again by their token.
+ * Where the client repeats a write whose answer was lost, the repetition of an `update` finds the version that the first one
+ * made, and fails with `EndpointVersionError`. The others are transactions, which DynamoDB knows again by their token.
  */
 export function createDynamoEndpointRegistry(deps: DynamoEndpointRegistryDeps): EndpointRegistry {
   const { client, tableName: TableName, clock } = deps;
@@ -94,17 +91,17 @@ export function createDynamoEndpointRegistry(deps: DynamoEndpointRegistryDeps): 
         createdAt: { N: now },
         lastModifiedAt: { N: now },
       };
-      const put = new PutItemCommand({
-        TableName,
-        Item: item,
-        ConditionExpression: 'attribute_not_exists(#pk)',
-        ExpressionAttributeNames: { '#pk': TABLE.partitionKey },
+      const creation = new TransactWriteItemsCommand({
+        TransactItems: [
+          { Put: { TableName, Item: item, ...WHERE_NONE_IS } },
+          // Of one of this name that is gone: whoever had not heard of its deletion may have written it after that.
+          { Delete: { TableName, Key: circuitKey(spec.name) } },
+        ],
       });
       try {
-        await pastConflicts(() => client.send(put));
+        await pastConflicts(() => client.send(creation));
       } catch (error) {
-        if (error instanceof ConditionalCheckFailedException) throw new EndpointExistsError(spec.name);
-        throw explained(error, TableName, spec);
+        throw isNameTaken(error) ? new EndpointExistsError(spec.name) : explained(error, TableName, spec);
       }
       return toEndpoint(item, TableName);
     },

@@ -9,6 +9,7 @@ import { type TokenAnswer, type TokenAsk, takeTokens } from '../router/tokens.ts
 import type { Item } from './endpoint-item.ts';
 import {
   areLeft,
+  extendSlot,
   freeSlot,
   heldSlotsQuery,
   nextUsOf,
@@ -86,6 +87,9 @@ export function createDynamoLimitStore({ client, tableName: TableName }: DynamoL
     },
     async takeSlot(lease, times, signal) {
       return (await write(takeSlot(lease, times), signal)).done;
+    },
+    async extendSlot(lease, until, signal) {
+      await write(extendSlot(lease, until), signal);
     },
     async freeSlot(lease, signal) {
       await write(freeSlot(lease), signal);

@@ -22,6 +22,11 @@ export class UnreadableEndpointError extends Error {
   override readonly name = 'UnreadableEndpointError';
 }
 
+/** Whether a transaction failed by its first condition, that nothing is there. */
+export function isNameTaken(error: unknown): boolean {
+  return failedConditions(error)[0] !== undefined;
+}
+
 /** Why the condition on the version of a spec did not hold, in a transaction the first; `undefined` for any other error. */
 export function whyUnchanged(error: unknown, name: string, version: number): Error | undefined {
   const failed = error instanceof ConditionalCheckFailedException ? error : failedConditions(error)[0];
@@ -50,12 +55,18 @@ function failedConditions(error: unknown): readonly (CancellationReason | undefi
 /** The error of DynamoDB, or one that says more. */
 export function explained(error: unknown, tableName: string, spec?: EndpointSpec): unknown {
   if (error instanceof ResourceNotFoundException) return new TableNotFoundError(tableName, { cause: error });
-  const tooLarge = error instanceof Error && error.name === 'ValidationException' && /item size/i.test(error.message);
-  if (spec === undefined || !tooLarge) return error;
+  if (spec === undefined || !isTooLarge(error)) return error;
   const kilobytes = Math.ceil(Buffer.byteLength(JSON.stringify(spec)) / 1024);
   return new Error(
     `endpoint "${spec.name}" is too large for an item of DynamoDB, which takes 400 KB: about ${kilobytes} KB, most of it the ` +
       'names of its operations, now and before their last change; divide its services among several endpoints',
     { cause: error },
   );
+}
+
+function isTooLarge(error: unknown): boolean {
+  const reasons = error instanceof TransactionCanceledException ? error.CancellationReasons : undefined;
+  const [reason] = reasons ?? [];
+  if (reason?.Code === 'ValidationError') return /item size/i.test(reason.Message ?? '');
+  return error instanceof Error && error.name === 'ValidationException' && /item size/i.test(error.message);
 }

@@ -59,6 +59,8 @@ function measured(event: FlowEvent): Measured {
       return { name: NAME.refused, ...one, dimension: [DIMENSION.reason, event.reason] };
     case 'absorbed':
       return { name: NAME.absorbed, ...one, dimension: [DIMENSION.reason, event.reason] };
+    case 'deferred':
+      return { name: NAME.deferred, ...one, dimension: [DIMENSION.reason, event.reason] };
     case 'promoted':
       return { name: NAME.promoted, ...one };
     case 'headroom': {

@@ -85,6 +85,10 @@ function sayOf({ event, unsaid }: FlowLine, logger: Logger): unknown {
       const { reason, principal } = event;
       return logger.warn('a request was queued instead of refused', { endpoint, reason, principal, unsaid });
     }
+    case 'deferred': {
+      const { reason, principal } = event;
+      return logger.warn('a queued attempt was not let through, and waits', { endpoint, reason, principal, unsaid });
+    }
     case 'promoted': {
       const { principal } = event;
       return logger.info('a request was answered with a token at its deadline', { endpoint, principal, unsaid });

@@ -62,7 +62,11 @@ export function invokeRequestError(error: unknown, functionArn: string): InvokeE
         options,
       );
     case 'RequestTooLargeException':
-      return new InvokeError('too-large', `the request is larger than ${called} can be given: ${message}`, options);
+      return new InvokeError(
+        'request-too-large',
+        `the request is larger than ${called} can be given: ${message}`,
+        options,
+      );
     default: {
       // Among them: EC2ThrottledException, ENILimitReachedException, ResourceNotReadyException, KMS…, SnapStart…, and
       // TimeoutError, as which the SDK passes on ECONNRESET, EPIPE and a connection that took too long to make.

@@ -121,7 +121,22 @@ export function takeSlot({ part, slot, holder }: SlotLease, times: { now: number
       ':holder': { S: holder },
       ':until': number(times.until),
       ':now': number(times.now),
-      ':expiresAt': number(Math.ceil(times.until / 1_000) + KEPT_S),
+      ':expiresAt': slotExpiresAt(times.until),
+    },
+  };
+}
+
+/** Has a slot stay with this holder where no other one has it. */
+export function extendSlot({ part, slot, holder }: SlotLease, until: number): Update {
+  return {
+    Key: key(part, String(slot)),
+    UpdateExpression: 'SET #heldUntil = :until, #expiresAt = :expiresAt',
+    ConditionExpression: '#holder = :holder',
+    ExpressionAttributeNames: { '#holder': 'holder', '#heldUntil': 'heldUntil', '#expiresAt': TABLE.timeToLive },
+    ExpressionAttributeValues: {
+      ':holder': { S: holder },
+      ':until': number(until),
+      ':expiresAt': slotExpiresAt(until),
     },
   };
 }
@@ -135,6 +150,10 @@ export function freeSlot({ part, slot, holder }: SlotLease): Update {
     ExpressionAttributeNames: { '#holder': 'holder', '#heldUntil': 'heldUntil' },
     ExpressionAttributeValues: { ':never': number(0), ':holder': { S: holder } },
   };
+}
+
+function slotExpiresAt(until: number) {
+  return number(Math.ceil(until / 1_000) + KEPT_S);
 }
 
 function number(value: number): { N: string } {

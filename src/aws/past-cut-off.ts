@@ -7,10 +7,17 @@ import type { OperationRecord } from '../operations/record.ts';
 import type { AttemptResult } from '../operations/transitions.ts';
 import { formatTold } from '../router/format-told.ts';
 import { toHttpResponse } from '../router/lambda-result.ts';
-import { type Consumer, handlerOperations, logger } from './handler-operations.ts';
+import { createOutlivingSlot, type OutlivingSlot } from '../router/outliving-slot.ts';
+import { CLOCKS_DIFFER_MS } from '../router/slots.ts';
+import { createDynamoLimitStore } from './dynamodb-limit-store.ts';
+import { CLIENTS, type Consumer, type ConsumerClients, handlerOperations, logger } from './handler-operations.ts';
 
 /** What a handler's function does for an invocation that has gone on past its cut-off. */
-export function pastCutOff(invocation: PromotableInvocation, consumer: Consumer): PastCutOff {
+export function pastCutOff(
+  invocation: PromotableInvocation,
+  consumer: Consumer,
+  clients: ConsumerClients = CLIENTS,
+): PastCutOff {
   const { context } = consumer;
   const { outlived } = handlerOperations(
     {
@@ -18,6 +25,7 @@ export function pastCutOff(invocation: PromotableInvocation, consumer: Consumer)
       endpointsTable: invocation.promotion.tables?.endpoints ?? '',
     },
     consumer,
+    clients,
   );
   const accepted = recordOf(invocation);
   const { endpoint, gateway, request } = invocation;
@@ -25,14 +33,19 @@ export function pastCutOff(invocation: PromotableInvocation, consumer: Consumer)
   const { awsRequestId, logStreamName: logStream } = context;
   const claim = { leaseUntil, invocation: awsRequestId, ...(logStream !== undefined && { logStream }) };
 
+  const slot = slotOf(invocation, leaseUntil + CLOCKS_DIFFER_MS, clients);
+  void slot?.keep();
+
   let seen: OperationRecord | undefined;
 
   return {
     async look() {
-      seen = (await outlived.look(accepted, claim)) ?? seen;
+      const kept = slot?.keep();
+      seen = (await outlived.look(accepted, claim).finally(() => kept)) ?? seen;
       return seen?.cancelRequestedAt === undefined ? undefined : 'canceled';
     },
     async settle(ended) {
+      const freed = slot?.free();
       try {
         const { told } = await outlived.settle(accepted, resultOf(ended), seen);
         if (told !== undefined) return toLambdaResult(formatTold(told, request, gateway));
@@ -40,11 +53,24 @@ export function pastCutOff(invocation: PromotableInvocation, consumer: Consumer)
         // The caller may still be there: what came of it is better than nothing. A caller that has a token gets the
         // result of another run.
         logger.error('what came of an operation could not be kept', { endpoint, token: accepted.token, error });
+      } finally {
+        await freed;
       }
       if (ended.status === 'rejected') throw ended.reason;
       return ended.value;
     },
   };
+}
+
+/** Where a limit had one for it. */
+function slotOf(
+  { promotion: { slot: lease, tables } }: PromotableInvocation,
+  until: number,
+  { dynamo: client }: ConsumerClients,
+): OutlivingSlot | undefined {
+  if (lease === undefined || tables === undefined) return undefined;
+  const store = createDynamoLimitStore({ client, tableName: tables.endpoints });
+  return createOutlivingSlot({ store, lease, until, logger });
 }
 
 function resultOf(ended: PromiseSettledResult<LambdaHttpResult>): AttemptResult {

@@ -5,6 +5,7 @@ import { attemptResultOf } from '../operations/attempt-result.ts';
 import type { OperationRecord } from '../operations/record.ts';
 import type { AttemptResult } from '../operations/transitions.ts';
 import { createEndpointView } from '../router/endpoint-view.ts';
+import type { EmitFlowEvent } from '../router/flow-event.ts';
 import type { Gate } from '../router/gate.ts';
 import { createIntake } from '../router/intake.ts';
 import { toHttpResponse } from '../router/lambda-result.ts';
@@ -46,19 +47,20 @@ async function wake(body: string, consumer: Consumer, clients: ConsumerClients):
   const { table, from, ...message } = parseWakeUp(body);
   const { context } = consumer;
   const { operations } = handlerOperations({ tableName: table, endpointsTable: from.table }, consumer, clients);
-  const { gate, endpointOf } = flowOf(from.table, clients);
-  const intake = createIntake({ gate, endpointOf, operations, clock: Date, random: Math.random });
+  const { gate, endpointOf, emit } = flowOf(from.table, clients);
+  const intake = createIntake({ gate, endpointOf, emit, operations, clock: Date, random: Math.random });
   const leaseMs = context.getRemainingTimeInMillis();
-  const leaseUntil = Date.now() + leaseMs;
+  const since = Date.now();
+  const leaseUntil = since + leaseMs;
   const { awsRequestId: invocation, logStreamName: logStream } = context;
   const { endpoint, principal } = from;
-  await intake.take({ ...message, endpoint, principal, leaseMs }, (ended) =>
+  await intake.take({ ...message, endpoint, principal, leaseMs }, ({ began, ended }) =>
     operations.wake(message, {
-      claim: { leaseUntil, invocation, ...(logStream !== undefined && { logStream }) },
+      claim: { leaseUntil, since, invocation, ...(logStream !== undefined && { logStream }) },
       async run(record, canceled) {
+        await began(record);
         const result = await attempt(record, canceled);
-        // What was told to stop says nothing about the handler.
-        if (!canceled.aborted) ended(result);
+        ended(result, canceled);
         return result;
       },
     }),
@@ -84,6 +86,7 @@ async function wake(body: string, consumer: Consumer, clients: ConsumerClients):
 /** What lets attempts of a gateway's endpoints begin, one for each of its tables: this environment's view of all of them. */
 interface QueueFlow {
   readonly gate: Gate;
+  readonly emit: EmitFlowEvent;
   readonly endpointOf: (name: string) => Promise<Endpoint | undefined>;
   /** To be called before the environment may be frozen. */
   settle(): Promise<void>;
@@ -103,6 +106,7 @@ function flowOf(tableName: string, { dynamo }: ConsumerClients): QueueFlow {
   const metrics = createFlowMetrics({ gateway: tableName, logger, clock: Date });
   const flow: QueueFlow = {
     gate: awsFlowGates({ dynamo, tableName, endpoints, logger, emit: metrics.emit }).queued,
+    emit: metrics.emit,
     async endpointOf(name) {
       try {
         return await endpoints.get(name);

@@ -45,6 +45,8 @@ export interface PromotionTerms {
   readonly tables?: PromotionTables;
   /** The operation's record as it would be accepted now, less what is in `request`; `draftOf` of src/operations makes it. */
   readonly draft: object;
+  /** The slot of a concurrency limit that it has: kept from the cut-off on, and let go at its end. */
+  readonly slot?: { readonly part: string; readonly slot: number; readonly holder: string };
 }
 
 /** Names of the tables that a handler writes what came of an operation into, and finds its endpoint in. */

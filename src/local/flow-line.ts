@@ -24,6 +24,10 @@ export function formatFlowLine({ event, unsaid }: FlowLine, stream: NodeJS.Writa
       const why = event.reason === 'failure' ? 'the handler failed' : IN_WORDS[event.reason];
       return formatLine({ endpoint, outcome: `queued instead: ${why}`, colour: 'yellow', ...since }, stream);
     }
+    case 'deferred': {
+      const outcome = `queued attempt waits: ${IN_WORDS[event.reason]}`;
+      return formatLine({ endpoint, outcome, colour: 'yellow', ...since }, stream);
+    }
     case 'promoted':
       return formatLine(
         { endpoint, outcome: 'answered with a token at its deadline', colour: 'cyan', ...since },

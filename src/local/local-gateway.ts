@@ -49,12 +49,13 @@ export async function createLocalGateway(deps: LocalGatewayDeps): Promise<LocalG
   const { db, invoker, target, events, emit, logger, report } = deps;
   const registry = createSqliteEndpointRegistry(db, Date);
   const circuits = createSqliteCircuitStore(db);
+  const limits = createSqliteLimitStore(db);
   const gates = createFlowGates({
-    ...{ circuits, limits: createSqliteLimitStore(db), clock: Date, random: Math.random, newId: randomUUID },
+    ...{ circuits, limits, clock: Date, random: Math.random, newId: randomUUID },
     ...{ logger, emit },
   });
   const operations = createLocalOperations({
-    ...{ db, registry, invoker, target, gate: gates.queued, emit, clock: Date, logger, events },
+    ...{ db, registry, invoker, target, gate: gates.queued, limits, emit, clock: Date, logger, events },
   });
   const management = createManagement({
     mayManage: (principal) => principal === LOCAL.principal,

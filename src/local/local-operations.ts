@@ -16,7 +16,7 @@ import { createIntake } from '../router/intake.ts';
 import { createOperationInvoker, LONGEST_ATTEMPT_MS } from '../router/operation-invoker.ts';
 import { createOperationManagement, type OperationManagement } from '../router/operation-management.ts';
 import { createOperationPolling, type OperationPolling } from '../router/operation-polling.ts';
-import type { Clock, EndpointRegistry, Invoker, Target } from '../router/ports.ts';
+import type { Clock, EndpointRegistry, Invoker, LimitStore, Target } from '../router/ports.ts';
 import { createPromotion, type Promotion } from '../router/promotion.ts';
 import { createDelayedQueue } from './delayed-queue.ts';
 import { createOutlivingInvoker } from './outliving-invoker.ts';
@@ -27,8 +27,10 @@ export interface LocalOperationsDeps {
   readonly db: DatabaseSync;
   readonly registry: Pick<EndpointRegistry, 'get'>;
   readonly invoker: Invoker;
-  /** Told of promotions. */
+  /** Told of promotions, and of attempts that are not let through. */
   readonly emit: EmitFlowEvent;
+  /** Keeps the slots of operations that go on past the time of their callers. */
+  readonly limits: Pick<LimitStore, 'extendSlot' | 'freeSlot'>;
   /** What lets attempts begin. */
   readonly gate: Gate;
   /** The one that the invoker serves: operations of others wait for a process that serves them. */
@@ -132,7 +134,7 @@ export function createLocalOperations(deps: LocalOperationsDeps): LocalOperation
   } satisfies OperationsDeps;
   const ordinary = createOperations(operationsDeps);
   const outliving = createOutlivingInvoker({
-    ...{ invoker: deps.invoker, outlived: createOutlived(operationsDeps), clock, logger },
+    ...{ invoker: deps.invoker, outlived: createOutlived(operationsDeps), limits: deps.limits, clock, logger },
     ended: ({ token }, result) => noteCrash(token, result),
     settled: (record, ms) => events.attempted?.(record, ms),
   });
@@ -144,7 +146,7 @@ export function createLocalOperations(deps: LocalOperationsDeps): LocalOperation
     },
   };
   const intake = createIntake({
-    ...{ gate, operations, clock, random: Math.random },
+    ...{ gate, operations, clock, random: Math.random, emit: deps.emit },
     endpointOf: (name) => registry.get(name),
   });
 
@@ -158,13 +160,13 @@ export function createLocalOperations(deps: LocalOperationsDeps): LocalOperation
     if (known === undefined) return;
     const { endpoint, principal } = known;
     const leaseMs = LONGEST_ATTEMPT_MS;
-    const record = await intake.take({ ...message, endpoint, principal, leaseMs }, (ended) =>
+    const record = await intake.take({ ...message, endpoint, principal, leaseMs }, ({ began, ended }) =>
       operations.wake(message, {
         claim: { leaseUntil: clock.now() + leaseMs, invocation: randomUUID() },
         async run(attempted, canceled) {
+          await began(attempted);
           const result = await run(attempted, canceled);
-          // What was told to stop says nothing about the handler.
-          if (!canceled.aborted) ended(result);
+          ended(result, canceled);
           return result;
         },
       }),

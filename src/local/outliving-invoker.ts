@@ -14,11 +14,13 @@ import { InvokeError } from '../router/errors.ts';
 import { formatTold } from '../router/format-told.ts';
 import { toHttpResponse } from '../router/lambda-result.ts';
 import { LONGEST_ATTEMPT_MS } from '../router/operation-invoker.ts';
-import type { Clock, Endpoint, Invoker } from '../router/ports.ts';
+import { createOutlivingSlot } from '../router/outliving-slot.ts';
+import type { Clock, Endpoint, Invoker, LimitStore } from '../router/ports.ts';
 
 export interface OutlivingInvokerDeps {
   readonly invoker: Invoker;
   readonly outlived: Outlived;
+  readonly limits: Pick<LimitStore, 'extendSlot' | 'freeSlot'>;
   readonly clock: Clock;
   readonly logger: Logger;
   /** Is told of the end of a run before that is written. */
@@ -38,20 +40,23 @@ export interface OutlivingInvoker extends Invoker {
 }
 
 export function createOutlivingInvoker(deps: OutlivingInvokerDeps): OutlivingInvoker {
-  const { invoker, outlived, clock, logger } = deps;
+  const { invoker, outlived, limits, clock, logger } = deps;
   const running = new Map<string, OperationRecord>();
   const cancels = new Map<string, AbortController>();
   const runs = new Set<Promise<unknown>>();
 
   /** Runs to its end, and writes what came of it where that is later than the cut-off. */
   async function run(endpoint: Endpoint, invocation: Promotable, waitMs: number): Promise<LambdaHttpResult> {
-    const { cutOffMs } = invocation.promotion;
+    const { cutOffMs, slot: lease } = invocation.promotion;
     const accepted = recordOf(invocation);
     const { token } = accepted;
     const startedAt = performance.now();
     const canceled = new AbortController();
     running.set(token, accepted);
     cancels.set(token, canceled);
+    const until = clock.now() + LONGEST_ATTEMPT_MS;
+    const slot = lease && createOutlivingSlot({ store: limits, lease, until, logger });
+    const cutOff = setTimeout(() => void slot?.keep(), cutOffMs);
     try {
       const own = unbound(invocation, ownTime(invocation));
       const [ended] = await Promise.allSettled([invoker.invoke(endpoint, own, waitMs, canceled.signal)]);
@@ -66,6 +71,9 @@ export function createOutlivingInvoker(deps: OutlivingInvokerDeps): OutlivingInv
       if (ended.status === 'rejected') throw ended.reason;
       return ended.value;
     } finally {
+      clearTimeout(cutOff);
+      // Before that the router lets it go.
+      if (performance.now() - startedAt >= cutOffMs) await slot?.free();
       running.delete(token);
       cancels.delete(token);
     }

@@ -15,6 +15,9 @@ export function createSqliteLimitStore(db: DatabaseSync): LimitStore {
      ON CONFLICT DO UPDATE SET holder = $holder, held_until = $until WHERE held_until <= $now OR holder = $holder`,
   );
   const free = db.prepare('DELETE FROM limit_slot WHERE part = $part AND slot = $slot AND holder = $holder');
+  const extend = db.prepare(
+    'UPDATE limit_slot SET held_until = $until WHERE part = $part AND slot = $slot AND holder = $holder',
+  );
   db.exec('DELETE FROM limit_slot');
 
   return {
@@ -29,6 +32,9 @@ export function createSqliteLimitStore(db: DatabaseSync): LimitStore {
     },
     async takeSlot({ part, slot, holder }, { now, until }) {
       return take.run({ part, slot, holder, now, until }).changes === 1;
+    },
+    async extendSlot({ part, slot, holder }, until) {
+      extend.run({ part, slot, holder, until });
     },
     async freeSlot({ part, slot, holder }) {
       free.run({ part, slot, holder });

@@ -25,7 +25,7 @@ export function promoted(
   accepted: OperationRecord,
   { leaseUntil, now }: { readonly leaseUntil: number; readonly now: number },
 ): Transition {
-  const claim = { attempt: FIRST_ATTEMPT, leaseUntil, invocation: '' };
+  const claim = { attempt: FIRST_ATTEMPT, leaseUntil, since: accepted.acceptedAt, invocation: '' };
   // Without a wake-up, which would cost the caller's last milliseconds: the invocation sends one as it takes the claim.
   return change(accepted, { state: 'claimed', claim, promotedAt: now }, [], now);
 }
@@ -39,7 +39,7 @@ export function claimTaken(
   const isOurs = record.state === 'claimed' && record.attempt === FIRST_ATTEMPT && record.claim?.invocation === '';
   if (!isOurs) return undefined;
   const wake = { kind: 'wake', attempt: FIRST_ATTEMPT, delayMs: hop(claim.leaseUntil - now) } as const;
-  return change(record, { claim: { attempt: FIRST_ATTEMPT, ...claim } }, [wake], now);
+  return change(record, { claim: { attempt: FIRST_ATTEMPT, since: record.acceptedAt, ...claim } }, [wake], now);
 }
 
 /**

@@ -37,6 +37,8 @@ export interface Claim {
   readonly attempt: number;
   /** Until then only this try may say how it ended. Milliseconds since the epoch. */
   readonly leaseUntil: number;
+  /** When it began, where nobody would see it end with its environment: then the next attempt tells the circuit. */
+  readonly since?: number;
   /** Of the invocation, to find its log by. */
   readonly invocation: string;
   readonly logStream?: string;
@@ -48,7 +50,7 @@ export interface AttemptFailure {
   readonly attempt: number;
   readonly message: string;
   /** Where a try that ended with its environment logged; absent where the handler answered. */
-  readonly crash?: { readonly invocation: string; readonly logStream?: string };
+  readonly crash?: Pick<Claim, 'invocation' | 'logStream' | 'since'>;
 }
 
 /** How far the outcome is on its way to the caller. */

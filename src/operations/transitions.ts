@@ -1,7 +1,7 @@
 import type { ProtoFailure } from '../nexus/proto-failure.ts';
 import { retriedByHand } from './asked-transitions.ts';
 import { canceledOutcome, change, completeAt, deadLetter, end, type Moment, overtaken, wake } from './next-version.ts';
-import type { Claim, Effect, OperationRecord, Outcome, StoredLink, Transition } from './record.ts';
+import type { AttemptFailure, Claim, Effect, OperationRecord, Outcome, StoredLink, Transition } from './record.ts';
 import { retryDelayMs } from './retry-policy.ts';
 
 /** What a handler's answer means for its operation. */
@@ -106,6 +106,7 @@ export function leaseExpired(record: OperationRecord, moment: Moment): Transitio
   const crash = {
     invocation: claim?.invocation ?? '',
     ...(claim?.logStream !== undefined && { logStream: claim.logStream }),
+    ...(claim?.since !== undefined && { since: claim.since }),
   };
   const message = `attempt ${record.attempt} never ended: its environment crashed, ran out of memory or was timed out`;
   if (crashes < policy.poisonAttempts) {
@@ -136,7 +137,7 @@ export function interrupted(record: OperationRecord, { now }: Pick<Moment, 'now'
 interface Failed {
   readonly message: string;
   readonly failure: ProtoFailure;
-  readonly crash?: { readonly invocation: string; readonly logStream?: string };
+  readonly crash?: AttemptFailure['crash'];
 }
 
 /** The next attempt, or the end where there is none. */

@@ -43,10 +43,17 @@ export function createCircuitGate(deps: CircuitGateDeps): Gate {
   const { clock, newId } = deps;
   const knownOf = createKnownCircuits(deps);
 
-  async function failed(endpoint: Endpoint, known: KnownCircuit, given: { beganAt: number; message: string }) {
+  /** @param since a success after this time says more than the failure, where that is earlier than now */
+  async function failed(
+    endpoint: Endpoint,
+    known: KnownCircuit,
+    { since, ...given }: { beganAt: number; message: string; since?: number },
+  ) {
     const at = clock.now();
+    if (since !== undefined && since <= known.own.succeededAt) return;
     const settings = circuitSettings(endpoint, at);
-    const failures = [...known.own.failures, { at, shared: false }].slice(-settings.threshold);
+    const failure = { at, shared: false, ...(since !== undefined && { since }) };
+    const failures = [...known.own.failures, failure].slice(-settings.threshold);
     known.own = { ...known.own, failures };
     const mayRaise = isLongAgo(known.raisedAt, RAISE_EVERY_MS, at);
     if (mayRaise) known.raisedAt = at;
@@ -77,6 +84,8 @@ export function createCircuitGate(deps: CircuitGateDeps): Gate {
     const beganAt = clock.now();
     return {
       kind: 'admitted',
+      // It is known from now on: others had no time before to end a streak with it.
+      crashed: ({ since, message }) => failed(endpoint, known, { since, beganAt: clock.now(), message }),
       async ended(result) {
         if (result.kind === 'failed') await failed(endpoint, known, { beganAt, message: result.message });
         if (result.kind === 'succeeded') await succeeded(known, beganAt);
@@ -84,6 +93,7 @@ export function createCircuitGate(deps: CircuitGateDeps): Gate {
     };
   }
 
+  /** The circuit is open whatever crashed; and a probe that did is no failure, but lost with its lease. */
   function asProbe(endpoint: Endpoint, known: KnownCircuit, id: string): Admitted {
     const beganAt = clock.now();
     return {
@@ -124,6 +134,8 @@ function whyOf(result: DeliveryResult): string {
     case 'failed':
       return result.message;
     case 'unjudged':
+      return 'the probe said nothing about the handler';
+    case 'not-reached':
       return 'the probe did not reach the handler';
   }
 }

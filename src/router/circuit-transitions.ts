@@ -14,6 +14,8 @@ import type { DeliveryResult } from './gate.ts';
 export interface OwnResults {
   readonly failures: readonly {
     readonly at: number;
+    /** A success after this time ends the streak that it is of. Default: `at`. */
+    readonly since?: number;
     /** Whether the stored streak has it. */
     readonly shared: boolean;
   }[];
@@ -32,7 +34,7 @@ const MAX_MESSAGE_LENGTH = 500;
  */
 const SETTLED_MS = { min: 1_000, max: 30_000 } as const;
 
-/** A probe that never reached the handler says nothing, and is made again after so long. */
+/** A probe that says nothing about the handler is made again after so long. */
 const PROBE_AGAIN_MS = 1_000;
 
 /**
@@ -49,7 +51,8 @@ export function failureSeen(
   if (circuit.status === 'open') return undefined;
   const { at, beganAt } = failure;
   const mine = sinceCleared(own, circuit);
-  if (mine.length === 0) return undefined; // by another machine's clock it came before the success
+  // By another machine's clock it came before the success, or it is of before.
+  if (mine.at(-1) !== own.failures.at(-1)) return undefined;
   const isStreak = circuit.since !== undefined && circuit.since > own.succeededAt;
   const streak = isStreak ? circuit.streak + mine.filter(({ shared }) => !shared).length : mine.length;
   const since = (isStreak ? circuit.since : mine[0]?.at) ?? at;
@@ -67,7 +70,7 @@ function settledMs(own: OwnResults, { successMs = 0 }: ClosedCircuit): number {
 /** A success somewhere else ends the environment's own streak as well. */
 function sinceCleared({ failures, succeededAt }: OwnResults, { clearedAt }: ClosedCircuit): OwnResults['failures'] {
   if (clearedAt === undefined || clearedAt <= succeededAt) return failures;
-  return failures.filter(({ at }) => at > clearedAt);
+  return failures.filter(({ at, since = at }) => since > clearedAt);
 }
 
 /** A delivery succeeded that was let through while the circuit was closed; `undefined` where that changes nothing. */
@@ -111,6 +114,7 @@ export function probeEnded(
       return { ...open, version, lastFailure, nextProbeAt: now + openMs };
     }
     case 'unjudged':
+    case 'not-reached':
       return { ...open, version, nextProbeAt: now + Math.min(PROBE_AGAIN_MS, openMs) };
   }
 }

@@ -3,7 +3,7 @@ import type { EmitFlowEvent } from './flow-event.ts';
 import type { Admitted, Gate, Refused } from './gate.ts';
 import type { Clock, Endpoint, LimitStore, SlotLease } from './ports.ts';
 import type { EndpointSettings } from './settings.ts';
-import { freeSlots, partsToTry, type SlotPart } from './slots.ts';
+import { CLOCKS_DIFFER_MS, freeSlots, partsToTry, type SlotPart } from './slots.ts';
 import type { StoreReach } from './store-reach.ts';
 
 export interface ConcurrencyGateDeps {
@@ -21,7 +21,7 @@ export interface ConcurrencyGateDeps {
 }
 
 /** As long as a direct delivery takes at most, and a margin for its way to the handler and for clocks that differ. */
-export const SLOT_LEASE_MS = MAX_TIMEOUT_MS + 5_000;
+export const SLOT_LEASE_MS = MAX_TIMEOUT_MS + CLOCKS_DIFFER_MS;
 
 /** Slots of a part that one start tries to take: each that fails was taken by another one since it was seen free. */
 const MAX_TRIES = 3;
@@ -96,6 +96,12 @@ export function createConcurrencyGate(deps: ConcurrencyGateDeps): Gate {
     let ended = false;
     return {
       kind: 'admitted',
+      slot: {
+        lease,
+        leave() {
+          ended = true;
+        },
+      },
       async ended() {
         if (ended) return;
         ended = true;

@@ -14,8 +14,9 @@ const UNJUDGED: DeliveryResult = { kind: 'unjudged' };
  * What an answer of a handler says about the handler, or the error where it gave none.
  *
  * Failed: a retryable HandlerError, RESOURCE_EXHAUSTED among them; no answer, or none of Nexus. Succeeded: all else that it
- * answered, an OperationError and what its caller got wrong included. Unjudged: it was not reached, had no capacity, was
- * given or gave back more than Lambda passes on; or it had less than a second, and did not answer in it.
+ * answered, an OperationError and what its caller got wrong included. Unjudged: it gave back more than Lambda passes on, or
+ * had less than a second, and did not answer in it. Not reached: there is none, it had no capacity, or was to be given more
+ * than Lambda passes on.
  *
  * @param waitMs milliseconds that it was given
  */
@@ -24,19 +25,20 @@ export function deliveryResultOf(answer: NexusHttpResponse | InvokeError, waitMs
 }
 
 function resultOfError({ reason, message }: InvokeError, waitMs: number): DeliveryResult {
-  if (!IS_FAILURE[reason] || (reason === 'timeout' && waitMs < SHORTEST_JUDGED_MS)) return UNJUDGED;
-  return { kind: 'failed', message };
+  if (reason === 'timeout' && waitMs < SHORTEST_JUDGED_MS) return UNJUDGED;
+  return KIND[reason] === 'failed' ? { kind: 'failed', message } : { kind: KIND[reason] };
 }
 
-const IS_FAILURE: Readonly<Record<InvokeErrorReason, boolean>> = {
-  crashed: true,
-  module: true,
-  timeout: true,
-  'bad-answer': true,
-  unreachable: true,
-  'no-handler': false,
-  'too-large': false,
-  throttled: false,
+const KIND: Readonly<Record<InvokeErrorReason, Exclude<DeliveryResult['kind'], 'succeeded'>>> = {
+  crashed: 'failed',
+  module: 'failed',
+  timeout: 'failed',
+  'bad-answer': 'failed',
+  unreachable: 'failed',
+  'too-large': 'unjudged',
+  'no-handler': 'not-reached',
+  'request-too-large': 'not-reached',
+  throttled: 'not-reached',
 };
 
 function resultOfResponse(response: NexusHttpResponse, waitMs: number): DeliveryResult {

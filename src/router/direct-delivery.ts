@@ -8,7 +8,7 @@ import type { Absorption, DurableDelivery } from './durable-delivery.ts';
 import { InvokeError } from './errors.ts';
 import { invokeFailure, refusal, THROTTLE_MS } from './failure-response.ts';
 import type { EmitFlowEvent } from './flow-event.ts';
-import type { DeliveryResult, Gate } from './gate.ts';
+import type { DeliveryResult, Gate, HeldSlot } from './gate.ts';
 import { toHttpResponse } from './lambda-result.ts';
 import { parseBelow } from './parse-below.ts';
 import type { Endpoint, Invoker } from './ports.ts';
@@ -66,14 +66,15 @@ export function createDirectDelivery({ invoker, gate, durable, promotion, emit }
     }
   }
 
-  async function invoke(delivery: Delivery): Promise<Delivered> {
+  async function invoke(delivery: Delivery, slot: HeldSlot | undefined): Promise<Delivered> {
     const { endpoint, invocationOf, times } = delivery;
     const { handlerMs, waitMs } = times();
     const invocation = invocationOf(handlerMs);
     try {
-      const inTime = await promotion?.deliver(endpoint, { ...delivery, invocation, waitMs });
-      if (inTime?.isPromoted) return { response: inTime.response, result: { kind: 'unjudged' } };
+      const inTime = await promotion?.deliver(endpoint, { ...delivery, invocation, waitMs, ...(slot && { slot }) });
       const response = inTime?.response ?? toHttpResponse(await invoker.invoke(endpoint, invocation, waitMs));
+      if (inTime?.handler === 'goes on') return { response, result: { kind: 'unjudged' } };
+      if (inTime?.handler === 'not asked') return { response, result: { kind: 'not-reached' } };
       return { response, result: deliveryResultOf(response, waitMs) };
     } catch (error) {
       if (error instanceof InvokeError) return { error, result: deliveryResultOf(error, waitMs) };
@@ -94,7 +95,7 @@ export function createDirectDelivery({ invoker, gate, durable, promotion, emit }
     }
     let result: DeliveryResult = { kind: 'unjudged' };
     try {
-      const delivered = await invoke(delivery);
+      const delivered = await invoke(delivery, admission?.slot);
       result = delivered.result;
       return (await instead(delivery, delivered)) ?? delivered.response ?? invokeFailure(delivered.error, request);
     } finally {

@@ -37,8 +37,8 @@ export class EndpointVersionError extends Error {
 
 /**
  * Why a handler gave no answer: nothing serves its task queue, its environment ended, its module does not load, its
- * time was over, what it answered is no HTTP response or too large, it had no capacity left, or the connection to it
- * broke and nobody knows whether it ran.
+ * time was over, what it answered is no HTTP response or too large, the request is too large to be given to it, it had no
+ * capacity left, or the connection to it broke and nobody knows whether it ran.
  */
 export type InvokeErrorReason =
   | 'no-handler'
@@ -47,6 +47,7 @@ export type InvokeErrorReason =
   | 'timeout'
   | 'bad-answer'
   | 'too-large'
+  | 'request-too-large'
   | 'throttled'
   | 'unreachable';
 

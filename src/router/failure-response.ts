@@ -23,14 +23,18 @@ const FINAL = { retryBehavior: 'NEXUS_HANDLER_ERROR_RETRY_BEHAVIOR_NON_RETRYABLE
 
 /** What a caller is told whose handler gave no answer. */
 export function invokeFailure({ reason, message }: InvokeError, request: Headers): NexusHttpResponse {
-  const response = failureResponse(TYPE_OF_REASON[reason], message, request, reason !== 'too-large' ? {} : FINAL);
+  const response = failureResponse(TYPE_OF_REASON[reason], message, request, isTooLarge(reason) ? FINAL : {});
   return reason === 'throttled' ? after(THROTTLE_MS, response) : response;
+}
+
+function isTooLarge(reason: InvokeErrorReason): boolean {
+  return reason === 'too-large' || reason === 'request-too-large';
 }
 
 /** Milliseconds after which a handler without capacity may be asked again; a caller with a backoff of its own has the say. */
 export const THROTTLE_MS = 1_000;
 
-/** Types that a caller tries again, but for an answer that is too large: a new version of the handler may be on its way. */
+/** Types that a caller tries again, but for what is too large: a new version of the handler may be on its way. */
 const TYPE_OF_REASON: Record<InvokeErrorReason, HandlerErrorType> = {
   'no-handler': 'UNAVAILABLE',
   crashed: 'UNAVAILABLE',
@@ -38,6 +42,7 @@ const TYPE_OF_REASON: Record<InvokeErrorReason, HandlerErrorType> = {
   timeout: 'UPSTREAM_TIMEOUT',
   'bad-answer': 'INTERNAL',
   'too-large': 'INTERNAL',
+  'request-too-large': 'INTERNAL',
   throttled: 'RESOURCE_EXHAUSTED',
   unreachable: 'UNAVAILABLE',
 };

@@ -18,6 +18,8 @@ export type FlowEvent = { readonly endpoint: string } & (
   | { readonly kind: 'refused'; readonly reason: RefusalReason; readonly principal: string }
   /** Accepted for later instead of refused, or instead of answered with the handler's own failure. */
   | { readonly kind: 'absorbed'; readonly reason: RefusalReason | 'failure'; readonly principal: string }
+  /** The attempt of a queued operation was not let through, and waits. */
+  | { readonly kind: 'deferred'; readonly reason: RefusalReason; readonly principal: string }
   /** Answered with a token shortly before its deadline; the handler goes on. */
   | { readonly kind: 'promoted'; readonly principal: string }
   /** What a limit has left: `left` of `limit`. */

@@ -1,5 +1,6 @@
+import type { UnseenCrash } from '../operations/unseen-crash.ts';
 import type { RefusalReason } from './flow-event.ts';
-import type { Endpoint } from './ports.ts';
+import type { Endpoint, SlotLease } from './ports.ts';
 
 /** A request that is about to be delivered, or the attempt of a queued one. */
 export interface Arrival {
@@ -17,12 +18,25 @@ export type DeliveryResult =
   | { readonly kind: 'succeeded' }
   /** It timed out, crashed, gave no answer, or a retryable HandlerError. */
   | { readonly kind: 'failed'; readonly message: string }
-  /** It says nothing about the handler: nothing was delivered, or Lambda had no room for it. */
-  | { readonly kind: 'unjudged' };
+  /** It says nothing about the handler, which ran, goes on, or may have run. */
+  | { readonly kind: 'unjudged' }
+  /** The handler did not run: nothing was delivered, or Lambda had no room for it. */
+  | { readonly kind: 'not-reached' };
 
-/** Let through. `ended` is to be called once, whatever comes; it never rejects. */
+/** A slot of a concurrency limit that a start has. */
+export interface HeldSlot {
+  readonly lease: SlotLease;
+  /** It is not let go with `ended`: the handler goes on, was told the lease, and lets it go when it ends. */
+  leave(): void;
+}
+
+/** Let through. `ended` is to be called once, whatever comes; neither rejects. */
 export interface Admitted {
   readonly kind: 'admitted';
+  /** Where a limit has one for it. */
+  readonly slot?: HeldSlot;
+  /** Tells of a delivery before this one that ended with its environment, so that nobody told how it did. */
+  crashed?(crash: UnseenCrash): Promise<void>;
   ended(result: DeliveryResult): Promise<void>;
 }
 
@@ -55,15 +69,19 @@ export function gates(...all: readonly Gate[]): Gate {
       const ended = async (result: DeliveryResult) => {
         await Promise.all(admitted.map((one) => one.ended(result)));
       };
+      const crashed = async (crash: UnseenCrash) => {
+        await Promise.all(admitted.map((one) => one.crashed?.(crash)));
+      };
       for (const gate of all) {
         const admission = await gate.admit(arrival);
         if (admission.kind === 'refused') {
-          await ended({ kind: 'unjudged' });
+          await ended({ kind: 'not-reached' });
           return admission;
         }
         admitted.push(admission);
       }
-      return { kind: 'admitted', ended };
+      const slot = admitted.find((one) => one.slot !== undefined)?.slot;
+      return { kind: 'admitted', crashed, ended, ...(slot && { slot }) };
     },
   };
 }

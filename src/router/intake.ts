@@ -1,6 +1,9 @@
 import type { Operations } from '../operations/operations.ts';
 import type { WakeUp } from '../operations/ports.ts';
+import type { OperationRecord } from '../operations/record.ts';
 import type { AttemptResult } from '../operations/transitions.ts';
+import { unseenCrash } from '../operations/unseen-crash.ts';
+import type { EmitFlowEvent } from './flow-event.ts';
 import { type DeliveryResult, type Gate, type Refused, spreadOut } from './gate.ts';
 import type { Clock, Endpoint } from './ports.ts';
 
@@ -12,6 +15,7 @@ export interface IntakeDeps {
   readonly clock: Clock;
   /** From 0 to 1, as `Math.random`. */
   readonly random: () => number;
+  readonly emit: EmitFlowEvent;
 }
 
 /** A message of a task queue, with what its operation is known by before its record is read. */
@@ -28,10 +32,18 @@ export interface Intake {
    * Calls `attempt` where its endpoint's gate lets it through, and tells the gate how it ended: what `attempt` says by
    * `ended`, or nothing where it ran nobody. One that is not let through waits in the queue, without a claim.
    */
-  take<T>(
-    message: IncomingWakeUp,
-    attempt: (ended: (result: AttemptResult) => void) => Promise<T>,
-  ): Promise<T | undefined>;
+  take<T>(message: IncomingWakeUp, attempt: (told: AttemptTold) => Promise<T>): Promise<T | undefined>;
+}
+
+/** What an attempt says of itself. */
+export interface AttemptTold {
+  /**
+   * Is to be called with the record as it was claimed, before the handler runs: where nobody saw that the attempt before
+   * crashed, the gate is told now. Never rejects.
+   */
+  began(record: OperationRecord): Promise<void>;
+  /** Takes how it ended, and the signal that would have told it to stop: then it says nothing about the handler. */
+  ended(result: AttemptResult, canceled: AbortSignal): void;
 }
 
 /** How long a backlog over a rate is spread: a token is there in no time, and is for one of those that wait. */
@@ -41,7 +53,7 @@ function waitMs({ reason, retryAfterMs }: Refused, random: number): number {
   return reason === 'rate' ? Math.ceil(retryAfterMs + RATE_SPREAD_MS * random) : spreadOut(retryAfterMs, random);
 }
 
-export function createIntake({ endpointOf, gate, operations, clock, random }: IntakeDeps): Intake {
+export function createIntake({ endpointOf, gate, operations, clock, random, emit }: IntakeDeps): Intake {
   return {
     async take(message, attempt) {
       const { principal, leaseMs, reason } = message;
@@ -50,12 +62,20 @@ export function createIntake({ endpointOf, gate, operations, clock, random }: In
       const admission = endpoint && (await gate.admit({ endpoint, principal, kind: 'start', leaseMs }));
       if (admission?.kind === 'refused') {
         await operations.defer(message, clock.now() + waitMs(admission, random()));
+        emit({ kind: 'deferred', endpoint: message.endpoint, reason: admission.reason, principal });
         return undefined;
       }
-      let result: DeliveryResult = { kind: 'unjudged' };
+      let result: DeliveryResult = { kind: 'not-reached' };
       try {
-        return await attempt((ended) => {
-          result = resultOfAttempt(ended);
+        return await attempt({
+          async began(record) {
+            result = { kind: 'unjudged' };
+            const crash = unseenCrash(record);
+            if (crash !== undefined) await admission?.crashed?.(crash);
+          },
+          ended(how, canceled) {
+            if (!canceled.aborted) result = resultOfAttempt(how);
+          },
         });
       } finally {
         await admission?.ended(result);

@@ -3,6 +3,7 @@ import { parseLinks } from '../nexus/links.ts';
 import type { JsonPayload, ProtoFailure } from '../nexus/proto-failure.ts';
 import type {
   AttemptFailure,
+  Claim,
   CompletionState,
   OperationRecord,
   OperationState,
@@ -37,7 +38,10 @@ export interface OperationSummary {
 }
 
 /** What went wrong last. `crash` is where an environment logged that ended without an answer. */
-export type DescribedFailure = Omit<AttemptFailure, 'at'> & { readonly at: string };
+export type DescribedFailure = Omit<AttemptFailure, 'at' | 'crash'> & {
+  readonly at: string;
+  readonly crash?: Pick<Claim, 'invocation' | 'logStream'>;
+};
 
 export type DescribedCompletion = Omit<CompletionState, 'nextAttemptAt'> & {
   /** Of one that is pending. */
@@ -134,7 +138,7 @@ export function describeOperation(record: OperationRecord, functionArn?: string)
     forgottenAt: iso(retainUntil),
     policy,
     crashes,
-    ...(claim && { claim: { ...claim, leaseUntil: iso(claim.leaseUntil) } }),
+    ...(claim && { claim: withoutSince({ ...claim, leaseUntil: iso(claim.leaseUntil) }) }),
     ...(cancelRequestedAt !== undefined && {
       cancel: { requestedAt: iso(cancelRequestedAt), ...(cancelForward && { forward: cancelForward }) },
     }),
@@ -168,7 +172,7 @@ function summaryOf(record: OperationRecord): OperationSummary {
     acceptedAt: iso(acceptedAt),
     attempt,
     ...(state === 'queued' && { nextAttemptAt: iso(nextAttemptAt) }),
-    ...(lastFailure && { lastFailure: { ...lastFailure, at: iso(lastFailure.at) } }),
+    ...(lastFailure && { lastFailure: describeFailure(lastFailure) }),
     ...(outcome && {
       outcome: {
         state: outcome.state,
@@ -178,6 +182,15 @@ function summaryOf(record: OperationRecord): OperationSummary {
     }),
     ...(completion && { completion: describeCompletion(completion) }),
   };
+}
+
+function describeFailure({ at, crash, ...failure }: AttemptFailure): DescribedFailure {
+  return { ...failure, at: iso(at), ...(crash && { crash: withoutSince(crash) }) };
+}
+
+/** What is for the circuit only. */
+function withoutSince<T extends { readonly since?: number }>({ since: _, ...shown }: T): Omit<T, 'since'> {
+  return shown;
 }
 
 function describeCompletion({ nextAttemptAt, ...completion }: CompletionState): DescribedCompletion {

@@ -7,7 +7,8 @@ const MAX_RETRY_AFTER_MS = 60_000;
 
 /**
  * Lets nothing through to an endpoint that somebody paused, cancels included: whoever pauses it may be about to take away
- * what its handler needs. Queued operations are accepted meanwhile, and wait.
+ * what its handler needs. Queued operations are accepted meanwhile, and wait. A cancel of one that was handed over is not
+ * asked for: it was answered and recorded, comes from where there is no gate, and is tried again where the handler fails.
  */
 export function createPauseGate({ clock }: { readonly clock: Clock }): Gate {
   return {

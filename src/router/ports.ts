@@ -110,6 +110,8 @@ export interface LimitStore {
     times: { readonly now: number; readonly until: number },
     signal?: AbortSignal,
   ): Promise<boolean>;
+  /** Has a slot stay with its holder until then, where nobody else has taken it since. */
+  extendSlot(lease: SlotLease, until: number, signal?: AbortSignal): Promise<void>;
   /** Lets a slot go, where this holder has it. */
   freeSlot(lease: SlotLease, signal?: AbortSignal): Promise<void>;
 }

@@ -15,6 +15,7 @@ import { effectiveSettings } from './effective-settings.ts';
 import { InvokeError } from './errors.ts';
 import type { EmitFlowEvent } from './flow-event.ts';
 import { formatTold } from './format-told.ts';
+import type { HeldSlot } from './gate.ts';
 import { toHttpResponse } from './lambda-result.ts';
 import { LONGEST_ATTEMPT_MS } from './operation-invoker.ts';
 import { parseBelow } from './parse-below.ts';
@@ -45,13 +46,15 @@ export interface PromotableDelivery {
   readonly invocation: NexusInvocation;
   /** Milliseconds that the router may wait for the handler. */
   readonly waitMs: number;
+  /** Stays with a handler that goes on. */
+  readonly slot?: HeldSlot;
 }
 
 /** What its caller is told. */
 export interface DeliveredInTime {
   readonly response: NexusHttpResponse;
-  /** Whether the handler goes on, or an earlier start of the same key has answered: then nothing is known of it. */
-  readonly isPromoted: boolean;
+  /** Whether the handler answered, goes on, or was not asked, since an earlier start of the same key has the token. */
+  readonly handler: 'answered' | 'goes on' | 'not asked';
 }
 
 /**
@@ -96,7 +99,7 @@ export function createPromotion(deps: PromotionDeps): Promotion {
 
   async function delivered(
     endpoint: Endpoint,
-    { request, caller, invocation, waitMs }: PromotableDelivery,
+    { request, caller, invocation, waitMs, slot }: PromotableDelivery,
     start: Promised,
   ): Promise<DeliveredInTime> {
     const { cutOffMs, promoteMs } = promotionTimes(waitMs);
@@ -113,7 +116,7 @@ export function createPromotion(deps: PromotionDeps): Promotion {
     );
     const before = given.get(record.key);
     if (before !== undefined && before.until > clock.now()) {
-      return { response: formatTold(before.told, request, caller.gateway), isPromoted: true };
+      return { response: formatTold(before.told, request, caller.gateway), handler: 'not asked' };
     }
     const leaseUntil = clock.now() + LONGEST_START_MS + LONGEST_ATTEMPT_MS;
     // Ready when it is needed, and not loaded for a handler that is done in time.
@@ -122,23 +125,24 @@ export function createPromotion(deps: PromotionDeps): Promotion {
       const promotable = {
         ...invocation,
         timeoutMs: cutOffMs,
-        promotion: { cutOffMs, ...(tables && { tables }), draft: draftOf(record) },
+        promotion: { cutOffMs, ...(tables && { tables }), draft: draftOf(record), ...(slot && { slot: slot.lease }) },
         request: {
           ...invocation.request,
           // A start that came without one is the same operation on each attempt all the same.
           headers: { ...invocation.request.headers, [HEADER.requestId]: record.requestId },
         },
       };
-      return { response: toHttpResponse(await invoker.invoke(endpoint, promotable, promoteMs)), isPromoted: false };
+      return { response: toHttpResponse(await invoker.invoke(endpoint, promotable, promoteMs)), handler: 'answered' };
     } catch (error) {
       if (!(error instanceof InvokeError && error.goesOn)) throw error;
+      slot?.leave();
       const kept = await promote(record, leaseUntil, error);
       if (kept.token === record.token) {
         emit({ kind: 'promoted', endpoint: endpoint.name, principal: caller.principal });
       }
       const told = toldOf(kept);
       remember(kept, told);
-      return { response: formatTold(told, request, caller.gateway), isPromoted: true };
+      return { response: formatTold(told, request, caller.gateway), handler: 'goes on' };
     } finally {
       clearTimeout(timer);
     }

@@ -82,12 +82,12 @@ export function createRateGate(deps: RateGateDeps): Gate {
   };
 }
 
-/** What was not delivered takes no token from what will be. */
+/** What did not reach the handler takes no token from what will. */
 function admittedWith(taken: readonly (() => void)[]): Admitted {
   return {
     kind: 'admitted',
     async ended({ kind }) {
-      if (kind === 'unjudged') for (const giveBack of taken) giveBack();
+      if (kind === 'not-reached') for (const giveBack of taken) giveBack();
     },
   };
 }

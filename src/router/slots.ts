@@ -13,6 +13,9 @@ const SLOTS_IN_PART = 16;
 /** Parts that one start looks into before it is refused: all of a limit of 64, and of a higher one those that chance names. */
 const MAX_PARTS = 4;
 
+/** What clocks of two machines differ by: by so much a lease is longer than what it is for. */
+export const CLOCKS_DIFFER_MS = 5_000;
+
 /** Slots that are stored side by side, `first` up to but without `end`. */
 export interface SlotPart {
   readonly part: string;

@@ -54,6 +54,10 @@ describe('metrics of flow control', () => {
       { ...REFUSED, kind: 'absorbed', reason: 'failure' },
       { Reason: 'failure', RequestsAbsorbed: 1 },
     ],
+    [
+      { ...REFUSED, kind: 'deferred', reason: 'paused' },
+      { Reason: 'paused', AttemptsDeferred: 1 },
+    ],
     [{ kind: 'promoted', endpoint: 'shop', principal: 'a' }, { OperationsPromoted: 1 }],
     [{ kind: 'headroom', endpoint: 'shop', of: 'rate', left: 25, limit: 200 }, { RateHeadroom: 12.5 }],
     [{ kind: 'headroom', endpoint: 'shop', of: 'concurrency', left: 9, limit: 3 }, { ConcurrencyHeadroom: 100 }],

@@ -168,7 +168,7 @@ describe('what Invoke itself failed with', () => {
     ['TooManyRequestsException', {}, 'throttled', 'no capacity left (throttled)'],
     ['ResourceNotFoundException', {}, 'no-handler', 'does not exist, or has not this alias; deploy it again'],
     ['AccessDeniedException', {}, 'no-handler', `allow its role lambda:InvokeFunction on ${ARN}`],
-    ['RequestTooLargeException', {}, 'too-large', 'larger than function shop-handler:live can be given'],
+    ['RequestTooLargeException', {}, 'request-too-large', 'larger than function shop-handler:live can be given'],
     ['EC2ThrottledException', {}, 'unreachable', '(EC2ThrottledException)'],
     ['ResourceConflictException', {}, 'unreachable', '(ResourceConflictException)'],
     ['ServiceException', {}, 'unreachable', '(ServiceException)'],

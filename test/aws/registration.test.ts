@@ -136,6 +136,22 @@ describe('an entry', () => {
     expect(await registry.get('shop')).not.toHaveProperty('deduplicate');
   });
 
+  it.each([
+    ['queued', 'queuedOperations'],
+    ['promotable', 'promotableOperations'],
+    ['absorbFailures', 'absorbFailures'],
+  ])('is not written where %s names an operation that its handler does not have', async (list, shown) => {
+    const { handler, registry } = setUp();
+    const given = { ...entry, [list]: ['orders/place', 'orders/plaice', 'order/cancel'] };
+    await expect(handler(event('Create', given), context)).rejects.toThrow(
+      `endpoint "shop": ${shown} names "orders/plaice", "order/cancel", which its handler does not have; it has ` +
+        '"orders/place", "orders/cancel"',
+    );
+    expect(await registry.list()).toEqual([]);
+    await handler(event('Create', { ...given, [list]: ['orders/place', 'orders/cancel'] }), context);
+    expect(await registry.get('shop')).toMatchObject({ [list]: ['orders/place', 'orders/cancel'] });
+  });
+
   it('keeps the operations of before the last change of them', async () => {
     const { stack, registry } = setUp();
     await stack.deploy({ Entry: entry });

@@ -1,4 +1,5 @@
 import { describe, expect, it, vi } from 'vitest';
+import { createFlowMetrics } from '../../src/aws/flow-metrics.ts';
 import { createRouterHandler, routerHandlerOfEnvironment } from '../../src/aws/router-handler.ts';
 import type { Manage } from '../../src/aws/router-management.ts';
 import type { LambdaHttpResult, NexusInvocation } from '../../src/handler/invocation.ts';
@@ -367,6 +368,23 @@ it('does not start without the name of its table, and says which variable holds 
 });
 
 describe('what flow control said', () => {
+  it('of a circuit that somebody opened by hand is written before the answer', async () => {
+    const { logger } = recordingLogger();
+    const written: string[] = [];
+    const flow = createFlowMetrics({ gateway: 't', logger, clock: Date, write: (line) => written.push(line) });
+    const manage: Manage = async () => {
+      const change = { from: 'closed', to: 'open', why: 'the bank moves', by: 'iam:ops' } as const;
+      flow.emit({ kind: 'circuit-changed', endpoint: 'shop', ...change });
+      return { status: 200, headers: {}, body: new Uint8Array() };
+    };
+    const event = httpEvent('/nexus/manage/circuits/shop/trip', { body: '{}' });
+    const authorized = { ...event, requestContext: { ...event.requestContext, authorizer: IAM } };
+    const router = async () => Promise.reject(new Error('a request to the management API'));
+    const handler = createRouterHandler({ router, manage, logger, flow });
+    expect(await handler(authorized, context())).toMatchObject({ statusCode: 200 });
+    expect(written.map((line) => JSON.parse(line))).toMatchObject([{ Status: 'open', CircuitTransitions: 1 }]);
+  });
+
   it.each([
     ['answered', async () => ({ status: 200, headers: {}, body: new Uint8Array() }), 200],
     ['failed', () => Promise.reject(new Error('no table')), 503],

@@ -168,6 +168,7 @@ describe('the dashboard', () => {
       '{NexusLambda,Gateway,Endpoint,Reason} Gateway=',
       'RequestsRefused',
       'RequestsAbsorbed',
+      'AttemptsDeferred',
       'OperationsPromoted',
       'RateHeadroom',
       'ConcurrencyHeadroom',

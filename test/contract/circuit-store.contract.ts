@@ -117,6 +117,16 @@ export function describeCircuitStore(
       expect(await circuit()).toEqual(closed(1, 4));
     });
 
+    it('are not those of an endpoint that is made later, where they are written after their own was deleted', async () => {
+      const { circuits, registry, circuit } = await setUp();
+      await registry.delete('shop', 1);
+      for (const streak of [1, 2]) await circuits.write('shop', closed(streak, streak));
+      expect(await registry.list()).toEqual([]);
+      await registry.create(spec);
+      expect(await circuit()).toBeUndefined();
+      expect(await circuits.write('shop', closed(1))).toEqual({ kind: 'written' });
+    });
+
     it('go with their endpoint', async () => {
       const { circuits, registry, circuit } = await setUp();
       await circuits.write('shop', CIRCUITS['one that is open by hand']!);

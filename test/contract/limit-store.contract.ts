@@ -171,5 +171,21 @@ export function describeLimitStore(
       await store.freeSlot(lease(0));
       expect(await store.heldSlots(part, NOW + 5_000)).toEqual(new Set([0]));
     });
+
+    it('stay with their holder when their time is made longer, and with nobody who has lost them', async () => {
+      const { store, part, lease } = await setUp();
+      await store.takeSlot(lease(0), times);
+      await store.extendSlot(lease(0, 'two'), NOW + 60_000);
+      expect(await store.heldSlots(part, NOW + 5_000)).toEqual(new Set());
+      await store.extendSlot(lease(0), NOW + 60_000);
+      expect(await store.heldSlots(part, NOW + 59_999)).toEqual(new Set([0]));
+      expect(await store.takeSlot(lease(0, 'two'), { now: NOW + 59_999, until: NOW + 90_000 })).toBe(false);
+      expect(await store.takeSlot(lease(0, 'two'), { now: NOW + 60_000, until: NOW + 90_000 })).toBe(true);
+      await store.extendSlot(lease(0), NOW + 120_000);
+      expect(await store.heldSlots(part, NOW + 90_000)).toEqual(new Set());
+      await store.freeSlot(lease(0, 'two'));
+      await store.extendSlot(lease(0, 'two'), NOW + 120_000);
+      expect(await store.heldSlots(part, NOW + 60_000)).toEqual(new Set());
+    });
   });
 }

@@ -3,8 +3,10 @@ import { join } from 'node:path';
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import type { WorkflowHandle } from '@temporalio/client';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { createDynamoLimitStore } from '../../src/aws/dynamodb-limit-store.ts';
 import { createDynamoOperationStore } from '../../src/aws/dynamodb-operation-store.ts';
 import type { OperationStore } from '../../src/operations/ports.ts';
+import type { LimitStore } from '../../src/router/ports.ts';
 import { leave } from '../e2e/workflows/callers.ts';
 import { type CallbackServer, openCallback } from '../operations/callback-server.ts';
 import { cdkBootstrap, cdkDeploy } from '../toolchain/cdk.ts';
@@ -24,6 +26,7 @@ let api: EmulatedApi;
 let root: IamCredentials;
 let aws: AwsProxy;
 let store: OperationStore;
+let limits: LimitStore;
 let callback: CallbackServer;
 
 beforeAll(async () => {
@@ -42,10 +45,11 @@ beforeAll(async () => {
     env: { AWS_PROXY_URL: aws.url },
     cwd: join(import.meta.dirname, '../..'),
   });
-  const { ApiId = '', OperationsTable = '' } = outputs ?? {};
+  const { ApiId = '', EndpointsTable = '', OperationsTable = '' } = outputs ?? {};
   root = rootOf(emulator) as IamCredentials;
   const client = new DynamoDBClient(clientOptions(emulator, root));
   store = createDynamoOperationStore({ client, tableName: OperationsTable });
+  limits = createDynamoLimitStore({ client, tableName: EndpointsTable });
   api = emulatedApi(emulator, ApiId);
   const target = `${api.url.replace('://', '://kitchen:password@')}/basic/nexus/endpoints/kitchen/services`;
   await temporal.createEndpoint('kitchen', target);
@@ -68,9 +72,9 @@ async function tokenOf(caller: WorkflowHandle): Promise<string> {
 }
 
 /** Starts a roast as somebody who waits ten seconds. */
-async function roast(seconds: number, requestId: string = randomUUID()) {
+async function roast(seconds: number, { requestId = randomUUID() as string, endpoint = 'kitchen' } = {}) {
   const query = `?callback=${encodeURIComponent(`http://127.0.0.1:${callback.port}/done`)}`;
-  const { status, json } = await api.call(`/nexus/endpoints/kitchen/services/kitchen/roast${query}`, {
+  const { status, json } = await api.call(`/nexus/endpoints/${endpoint}/services/kitchen/roast${query}`, {
     credentials: root,
     headers: { 'request-timeout': '10s', 'nexus-request-id': requestId },
     body: JSON.stringify({ key: requestId, seconds }),
@@ -142,7 +146,7 @@ describe('what is called of AWS', () => {
   it('for one that is promoted is its record, and what an attempt from a queue calls; a repeat has its token', async () => {
     const requestId = randomUUID();
     callsMade();
-    const { status, json } = await roast(13, requestId);
+    const { status, json } = await roast(13, { requestId });
     expect({ status, json }).toEqual({ status: 201, json: { token: expect.any(String), state: 'running' } });
     await vi.waitFor(() => expect(callback.received).toHaveLength(1), patience);
     await vi.waitFor(
@@ -155,7 +159,17 @@ describe('what is called of AWS', () => {
       ...['GetItem', 'UpdateItem', 'SendMessage'],
       ...['UpdateItem', 'SendMessage', 'UpdateItem'],
     ]);
-    expect(await roast(13, requestId)).toEqual({ status, json });
+    expect(await roast(13, { requestId })).toEqual({ status, json });
     expect(callback.received).toHaveLength(1);
   });
+});
+
+it('a promoted operation of an endpoint with a limit keeps its slot as long as its function may run, and lets it go at its end', async () => {
+  const startedAt = Date.now();
+  expect(await roast(14, { endpoint: 'stove' })).toMatchObject({ status: 201 });
+  const heldAt = (ms: number) => limits.heldSlots('stove#slots#0', startedAt + ms);
+  // The router's lease is of 35 s.
+  await vi.waitFor(async () => expect((await heldAt(38_000)).size).toBe(1), patience);
+  await vi.waitFor(async () => expect((await heldAt(0)).size).toBe(0), patience);
+  expect(Date.now() - startedAt).toBeGreaterThan(13_000);
 });

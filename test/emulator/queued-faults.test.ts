@@ -156,3 +156,26 @@ it('what was taken out is in the dead-letter queue with its reason, once, where 
   });
   expect(await world.deadLetter()).toBeUndefined();
 });
+
+it('an attempt whose environment ended counts for the circuit, once, as the next one begins', async () => {
+  const world = await setUp({ settings: { retryInitialMs: 100, retryMaxMs: 1_000 } });
+  await world.start();
+  await world.crashTask();
+  expect(await world.circuit()).toBeUndefined();
+  world.passHours(1);
+  expect(await world.reconcile()).toBe('looks after it');
+  world.passHours(1);
+  world.answers.push('failure');
+  await expect.poll(world.takeTask, { timeout: 10_000 }).toBe('taken');
+  const circuit = {
+    status: 'closed',
+    streak: 1,
+    lastFailure: { message: expect.stringMatching(/^attempt 1 never ended/) },
+  };
+  expect(await world.circuit()).toMatchObject(circuit);
+  expect(await world.record()).toMatchObject({ state: 'queued', attempt: 3, crashes: 1 });
+  world.passHours(1);
+  expect(await world.reconcile()).toBe('looks after it');
+  await expect.poll(world.takeTask, { timeout: 10_000 }).toBe('taken');
+  expect(await world.circuit()).toMatchObject({ ...circuit, streak: 0 });
+});

@@ -109,7 +109,8 @@ export async function openQueuedWorld(options: QueuedWorldOptions) {
   );
   const RedrivePolicy = JSON.stringify({ deadLetterTargetArn, maxReceiveCount: completionReceives });
   const queues = { task: await queue(), deadLetter: await queue(), completion: await queue({ RedrivePolicy }) };
-  await createDynamoEndpointRegistry({ client: dynamo, tableName: endpointsTable, clock: Date }).create({
+  const endpointRegistry = createDynamoEndpointRegistry({ client: dynamo, tableName: endpointsTable, clock: Date });
+  await endpointRegistry.create({
     name: 'shop',
     target: { namespace: 'default', taskQueue: 'shop' },
     services: [{ name: 'orders', operations: ['place'] }],
@@ -153,6 +154,8 @@ export async function openQueuedWorld(options: QueuedWorldOptions) {
 
   const answers: HandlerAnswer[] = [];
   let runs = 0;
+  const closing = Promise.withResolvers<LambdaHttpResult>();
+  const crashes: Promise<unknown>[] = [];
   const requestId = randomUUID();
   let token = '';
 
@@ -168,18 +171,21 @@ export async function openQueuedWorld(options: QueuedWorldOptions) {
   }
 
   /** What the event source mapping does with one message; says what became of it, or that there was none. */
-  async function take(QueueUrl: string): Promise<'taken' | 'comes again' | undefined> {
+  async function take(
+    QueueUrl: string,
+    handle: () => Promise<LambdaHttpResult> = async () => ANSWERS[answers.shift() ?? 'result'],
+  ): Promise<'taken' | 'comes again' | undefined> {
     const message = await receive(QueueUrl);
     if (message === undefined) return undefined;
     const { Body: body = '', ReceiptHandle, Attributes: attributes = {} } = message;
     const event = { Records: [{ messageId: 'm', body, attributes, eventSource: 'aws:sqs' as const }] };
-    const handle = async () => {
+    const counted = async () => {
       runs++;
-      return ANSWERS[answers.shift() ?? 'result'];
+      return handle();
     };
     const result =
       QueueUrl === queues.task
-        ? await consumeBatch(event, { context: context(), handle }, clients)
+        ? await consumeBatch(event, { context: context(), handle: counted }, clients)
         : await operationsFunction(event, context());
     if ('batchItemFailures' in result && result.batchItemFailures.length > 0) {
       await sqs.send(new ChangeMessageVisibilityCommand({ QueueUrl, ReceiptHandle, VisibilityTimeout: 0 }));
@@ -214,6 +220,18 @@ export async function openQueuedWorld(options: QueuedWorldOptions) {
     start: () => call(PATH, { 'nexus-request-id': requestId }),
     cancel: () => call(`${PATH}/cancel`, { 'nexus-operation-token': token }),
     takeTask: () => take(queues.task),
+    /** Runs the handler of a message, whose environment ends with it: nobody hears of that. */
+    async crashTask() {
+      const begun = Promise.withResolvers<void>();
+      const lost = take(queues.task, () => {
+        begun.resolve();
+        return closing.promise;
+      });
+      crashes.push(lost);
+      await begun.promise;
+    },
+    /** As it is stored. */
+    circuit: async () => (await endpointRegistry.get('shop'))?.circuit,
     takeCompletion: () => take(queues.completion),
     /** Loses what is in the task queue. */
     async loseTasks() {
@@ -248,6 +266,8 @@ export async function openQueuedWorld(options: QueuedWorldOptions) {
     },
     passHours: (hours: number) => void vi.setSystemTime(Date.now() + hours * 3_600_000),
     async close() {
+      closing.resolve(ANSWERS.result);
+      await Promise.all(crashes);
       await callback.close();
       await setImmediate();
       for (const client of [dynamo, sqs, clients.dynamo, clients.sqs]) client.destroy();

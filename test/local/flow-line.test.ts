@@ -25,6 +25,9 @@ it.each([
   expect(said({ kind: 'absorbed', reason, ...REQUEST }, 3)).toBe(
     `shop  queued instead: ${words}  and 3 more since the last line of this`,
   );
+  expect(said({ kind: 'deferred', reason, ...REQUEST }, 7)).toBe(
+    `shop  queued attempt waits: ${words}  and 7 more since the last line of this`,
+  );
 });
 
 it('says of what else was queued or promoted', () => {

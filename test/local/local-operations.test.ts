@@ -2,10 +2,13 @@ import { setTimeout } from 'node:timers/promises';
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import type { LambdaHttpResult, NexusInvocation } from '../../src/handler/invocation.ts';
 import { createLocalOperations, type LocalOperationsDeps } from '../../src/local/local-operations.ts';
+import { createSqliteLimitStore } from '../../src/local/sqlite-limit-store.ts';
 import { openEphemeralStore } from '../../src/local/store.ts';
 import { COMPLETION_ALARM } from '../../src/operations/completion-alarms.ts';
 import { InvokeError } from '../../src/router/errors.ts';
+import type { DeliveryResult, HeldSlot } from '../../src/router/gate.ts';
 import type { Endpoint } from '../../src/router/ports.ts';
+import type { Promotion } from '../../src/router/promotion.ts';
 import { newRecord } from '../contract/operation-records.ts';
 import { recordingLogger } from '../handler/recording-logger.ts';
 import { openCallback } from '../operations/callback-server.ts';
@@ -51,6 +54,7 @@ function openProcess({ run = async () => RESULT, db = openFolder(), ...given }: 
       },
     },
     emit: () => {},
+    limits: createSqliteLimitStore(db),
     gate: { admit: async () => ({ kind: 'admitted', ended: async () => {} }) },
     target: TARGET,
     clock: Date,
@@ -66,6 +70,18 @@ function openProcess({ run = async () => RESULT, db = openFolder(), ...given }: 
   };
   const stateOf = async (token: string) => (await local.store.get(token))?.state;
   return { ...local, accept, stateOf, runs, lines };
+}
+
+/** A start whose caller gets a token after 30 ms. */
+function promote(promotion: Promotion, endpoint: Endpoint, slot?: HeldSlot) {
+  const headers = { prefer: 'respond-async' };
+  const request = { method: 'POST', path: '/orders/place', query: '', headers, body: new Uint8Array() };
+  const invocation: NexusInvocation = {
+    ...{ nexusInvocation: 1, endpoint: 'shop', principal: 'local', timeoutMs: 30 },
+    request: { ...request, body: '' },
+  };
+  const caller = { principal: 'local' };
+  return promotion.deliver(endpoint, { request, caller, invocation, waitMs: 30, ...(slot && { slot }) });
 }
 
 /** A callback that takes all it gets. */
@@ -173,6 +189,72 @@ describe('operations of the dev server', () => {
       expect(await store.get(token)).toMatchObject({ outcome: { state: 'succeeded' }, crashes: 1 });
     }
     expect((await store.get(poison))?.crashes).toBe(3);
+  });
+
+  it('say nothing about their handler where they were told to stop', async () => {
+    const results: DeliveryResult[] = [];
+    const { serve, accept, stateOf, operations, store } = openProcess({
+      gate: { admit: async () => ({ kind: 'admitted', ended: async (result) => void results.push(result) }) },
+      run: (_operation, _invocation, canceled) =>
+        new Promise((_, reject) => canceled?.addEventListener('abort', () => reject(canceled.reason))),
+    });
+    await serve();
+    const token = await accept('slow');
+    await expect.poll(() => stateOf(token), patience).toBe('claimed');
+    await operations.cancel((await store.get(token))!);
+    await expect.poll(() => stateOf(token), patience).toBe('ended');
+    await expect.poll(() => results, patience).toEqual([{ kind: 'unjudged' }]);
+  });
+
+  it('that crash count once towards the circuit, as they are seen; a promoted one with the attempt after it', async () => {
+    const told: string[] = [];
+    const endpoint = { ...SHOP, promotable: ['orders/place'], settings: { retryInitialMs: 1, retryMaxMs: 1 } };
+    const ends: (() => Promise<LambdaHttpResult>)[] = [];
+    const { serve, accept, stateOf, promotion } = openProcess({
+      registry: { get: async () => endpoint },
+      gate: {
+        admit: async () => ({
+          kind: 'admitted',
+          crashed: async ({ message }) => void told.push(message),
+          async ended({ kind }) {
+            if (kind !== 'not-reached') told.push(kind); // a message that came early
+          },
+        }),
+      },
+      run: async () => ends.shift()?.() ?? RESULT,
+    });
+    const crash = async () => Promise.reject(new InvokeError('crashed', 'the environment ended'));
+    await serve();
+    ends.push(crash);
+    const queued = await accept('slow');
+    await expect.poll(() => stateOf(queued), patience).toBe('ended');
+    await expect.poll(() => told, patience).toEqual(['failed', 'succeeded']);
+    ends.push(async () => setTimeout(60).then(crash));
+    const delivered = await promote(promotion, endpoint);
+    const { token } = JSON.parse(new TextDecoder().decode(delivered?.response.body)) as { token: string };
+    await expect.poll(() => stateOf(token), patience).toBe('ended');
+    const [, , ...later] = told;
+    expect(later).toEqual([expect.stringMatching(/^attempt 1 never ended/), 'succeeded']);
+  });
+
+  it('that are promoted keep their slot of a concurrency limit until they end', async () => {
+    const db = openFolder();
+    const limits = createSqliteLimitStore(db);
+    const lease = { part: 'shop#slots#0', slot: 0, holder: 'one' };
+    const end = Promise.withResolvers<LambdaHttpResult>();
+    const { serve, promotion } = openProcess({ db, limits, run: () => end.promise });
+    await serve();
+    await limits.takeSlot(lease, { now: Date.now(), until: Date.now() + 35_000 });
+    let left = 0;
+    const slot = { lease, leave: () => void left++ };
+    const delivered = await promote(promotion, { ...SHOP, promotable: ['orders/place'] }, slot);
+    expect(delivered).toMatchObject({ handler: 'goes on', response: { status: 201 } });
+    expect(left).toBe(1);
+    const held = () => limits.heldSlots('shop#slots#0', Date.now() + 60_000);
+    expect(await held()).toEqual(new Set([0]));
+    end.resolve(RESULT);
+    await expect.poll(held, patience).toEqual(new Set());
+    expect(await limits.heldSlots('shop#slots#0', Date.now())).toEqual(new Set());
   });
 
   it('whose wake-up was lost are found by the reconciler, which looks every minute', async () => {

@@ -8,6 +8,7 @@ import type { OperationStore } from '../../src/operations/ports.ts';
 import { promoted } from '../../src/operations/promotion.ts';
 import type { OperationRecord } from '../../src/operations/record.ts';
 import { type AttemptResult, leaseExpired } from '../../src/operations/transitions.ts';
+import { unseenCrash } from '../../src/operations/unseen-crash.ts';
 import { NOW, newRecord, tokenOf } from '../contract/operation-records.ts';
 import { recordingLogger } from '../handler/recording-logger.ts';
 
@@ -145,6 +146,20 @@ describe('what came of a handler that was promoted', () => {
     });
   });
 });
+
+it.each(['where it saw that it was promoted', 'where it did not'])(
+  'crashes unseen, since it was accepted: %s',
+  async (how) => {
+    const { look, accepted, promote } = setUp();
+    const given = await promote({ ...accepted, acceptedAt: NOW - 28_000 });
+    const seen = how === 'where it did not' ? given : await look(accepted, CLAIM);
+    const { record } = leaseExpired(seen!, { now: NOW + 920_000, random: 0 });
+    expect(unseenCrash(record)).toEqual({
+      since: NOW - 28_000,
+      message: expect.stringContaining('attempt 1 never ended'),
+    });
+  },
+);
 
 describe('what came of a handler that saw that it was promoted', () => {
   it('ends its operation with one write', async () => {

@@ -117,6 +117,7 @@ it('goes by the settings of the endpoint', async () => {
 it('writes nothing while all goes well, and nothing for what says nothing', async () => {
   const { createEnvironment, state, circuit } = await setUp();
   await createEnvironment().requests(...times(100, SUCCEEDED), ...times(100, { kind: 'unjudged' } as const));
+  await createEnvironment().requests(...times(100, { kind: 'not-reached' } as const));
   expect(state.writes).toBe(0);
   expect(await circuit()).toBeUndefined();
 });
@@ -187,11 +188,15 @@ it('stays open for as long again where the probe failed, with what it failed wit
   expect(events.at(-1)).toMatchObject({ from: 'probing', to: 'open', why: 'still down' });
 });
 
-it('makes another probe in a second where one did not reach the handler', async () => {
-  const { createEnvironment, clock } = await setUp();
+it.each([
+  ['not-reached', 'the probe did not reach the handler'],
+  ['unjudged', 'the probe said nothing about the handler'],
+] as const)('makes another probe in a second where one says nothing of the handler: %s', async (kind, why) => {
+  const { createEnvironment, clock, events } = await setUp();
   const environment = await createEnvironment().requests(...times(5, FAILED));
   clock.nowMs += 60_000;
-  await environment.request({ kind: 'unjudged' });
+  await environment.request({ kind });
+  expect(events.at(-1)).toMatchObject({ from: 'probing', to: 'open', why });
   expect(await environment.admit()).toMatchObject({ kind: 'refused', retryAfterMs: 1_000 });
   clock.nowMs += 1_000;
   expect(await environment.request(SUCCEEDED)).toBe('admitted');
@@ -214,6 +219,60 @@ it('makes another probe once the lease of one that never ended is over, and tell
   expect(await circuit()).toMatchObject({ status: 'open', probe: { id: expect.any(String) } });
   await probe.ended(FAILED);
   expect(await circuit()).toMatchObject({ status: 'open', lastFailure: { message: 'the bank is down' } });
+});
+
+it('has others wait a minute at most for the probe of an attempt that may take longer', async () => {
+  const { createEnvironment, clock, circuit } = await setUp();
+  await createEnvironment().requests(...times(5, FAILED));
+  clock.nowMs += 60_000;
+  await createEnvironment().begin(900_000);
+  expect(await circuit()).toMatchObject({ probe: { leaseUntil: clock.nowMs + 60_000 } });
+  const other = createEnvironment();
+  clock.nowMs += 59_999;
+  expect(await other.request(SUCCEEDED)).toBe('refused');
+  clock.nowMs += 1;
+  expect(await other.request(SUCCEEDED)).toBe('admitted');
+  expect(await circuit()).toMatchObject({ status: 'closed' });
+});
+
+it('counts a crash that nobody saw as a failure that came now', async () => {
+  const { createEnvironment, circuit, clock } = await setUp();
+  const environment = createEnvironment();
+  const since = clock.nowMs;
+  clock.nowMs += 600_000;
+  await (await environment.begin()).crashed?.({ since, message: 'attempt 1 never ended' });
+  const lastFailure = { at: clock.nowMs, message: 'attempt 1 never ended' };
+  expect(await circuit()).toEqual({ status: 'closed', version: 1, streak: 1, since: clock.nowMs, lastFailure });
+});
+
+it('counts no crash of an attempt that began before a success, also where it learns of that by its own write', async () => {
+  const { createEnvironment, circuit, clock } = await setUp({ settings: { circuitFailures: 2 } });
+  const crash = { since: clock.nowMs, message: 'attempt 1 never ended' };
+  const [old, own] = [createEnvironment(), createEnvironment()];
+  const [first, second] = [await old.begin(), await own.begin()];
+  clock.nowMs += 1_000;
+  await own.request(SUCCEEDED);
+  await second.crashed?.(crash);
+  expect(await circuit()).toBeUndefined();
+  await createEnvironment().requests(FAILED, SUCCEEDED);
+  const cleared = await circuit();
+  expect(cleared).toMatchObject({ streak: 0, clearedAt: clock.nowMs });
+  clock.nowMs += 1_000;
+  await first.crashed?.(crash);
+  expect(await circuit()).toEqual(cleared);
+  clock.nowMs += 1_000;
+  await old.request(FAILED);
+  expect(await circuit()).toMatchObject({ status: 'closed', streak: 1 });
+});
+
+it('counts no crash for an attempt that is the probe', async () => {
+  const { createEnvironment, circuit, clock } = await setUp();
+  const environment = await createEnvironment().requests(...times(5, FAILED));
+  clock.nowMs += 60_000;
+  const probe = await environment.begin();
+  const probing = await circuit();
+  await probe.crashed?.({ since: clock.nowMs - 1_000, message: 'attempt 1 never ended' });
+  expect(await circuit()).toEqual(probing);
 });
 
 it('learns by its own write that its view is old', async () => {

@@ -112,6 +112,19 @@ describe('a failure', () => {
     expect(failed({ ...AT_REST, version: 7, clearedAt: NOW + 3 }, NOW)).toBeUndefined();
   });
 
+  it('counts for nothing where it is of a delivery from before the success, and opens nothing by others since', () => {
+    const cleared = { ...AT_REST, version: 7, streak: 4, since: NOW + 10, clearedAt: NOW + 5 };
+    const environment = {
+      ...own([NOW + 20]),
+      failures: [
+        { at: NOW + 20, shared: true },
+        { at: NOW + 9_000, since: NOW, shared: false },
+      ],
+    };
+    const crash = { at: NOW + 9_000, beganAt: NOW + 9_000, message: 'attempt 1 never ended' };
+    expect(failureSeen(cleared, crash, { own: environment, threshold: 4, openMs: OPEN_MS })).toBeUndefined();
+  });
+
   it('changes nothing of a circuit that is open', () => {
     expect(failed(OPEN, NOW)).toBeUndefined();
   });

@@ -6,6 +6,8 @@ import type { FlowEvent } from '../../src/router/flow-event.ts';
 import type { Admitted } from '../../src/router/gate.ts';
 import type { Endpoint, LimitStore } from '../../src/router/ports.ts';
 import type { EndpointSettings } from '../../src/router/settings.ts';
+import { createStoreReach } from '../../src/router/store-reach.ts';
+import { recordingLogger } from '../handler/recording-logger.ts';
 
 const NOW = Date.UTC(2026, 0, 1);
 
@@ -182,6 +184,35 @@ describe('the gate of concurrency limits', () => {
     await second.ended({ kind: 'succeeded' });
     expect(await store.heldSlots('shop#slots#0', NOW)).toEqual(new Set([0]));
     await first.ended({ kind: 'succeeded' });
+    expect(await store.heldSlots('shop#slots#0', NOW)).toEqual(new Set());
+  });
+
+  it('leaves a slot to whoever was told its lease', async () => {
+    const { admit, asked, store } = setUp();
+    const { slot, ended } = (await admit({ concurrency: 1 })) as Admitted;
+    slot?.leave();
+    await ended({ kind: 'unjudged' });
+    expect(asked).not.toContain('free shop#slots#0');
+    expect(await store.heldSlots('shop#slots#0', NOW + SLOT_LEASE_MS - 1)).toEqual(new Set([0]));
+    await store.freeSlot(slot!.lease);
+    expect(await store.heldSlots('shop#slots#0', NOW)).toEqual(new Set());
+  });
+
+  it('lets a slot go also where another call failed just before', async () => {
+    const { logger } = recordingLogger();
+    const { db, close } = openEphemeralStore();
+    onTestFinished(close);
+    const store = createSqliteLimitStore(db);
+    let isDown = false;
+    const heldSlots: LimitStore['heldSlots'] = (...args) =>
+      isDown ? Promise.reject(new Error('the table is down')) : store.heldSlots(...args);
+    const clock = { now: () => NOW };
+    const reach = createStoreReach({ clock, logger });
+    const { admit } = setUp({ store: { ...store, heldSlots }, reach, clock });
+    const admitted = (await admit({ concurrency: 2 })) as Admitted;
+    isDown = true;
+    expect(await admit({ concurrency: 2 })).toMatchObject({ kind: 'admitted' });
+    await admitted.ended({ kind: 'succeeded' });
     expect(await store.heldSlots('shop#slots#0', NOW)).toEqual(new Set());
   });
 

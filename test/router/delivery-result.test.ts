@@ -79,9 +79,10 @@ const KINDS: Readonly<Record<InvokeErrorReason, string>> = {
   timeout: 'failed',
   'bad-answer': 'failed',
   unreachable: 'failed',
-  'no-handler': 'unjudged',
   'too-large': 'unjudged',
-  throttled: 'unjudged',
+  'no-handler': 'not-reached',
+  'request-too-large': 'not-reached',
+  throttled: 'not-reached',
 };
 
 it.each(Object.entries(KINDS))('where there is no answer, because of %s, it %s', (reason, kind) => {

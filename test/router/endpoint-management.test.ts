@@ -1,7 +1,9 @@
 import { describe, expect, it, onTestFinished } from 'vitest';
+import { createSqliteCircuitStore } from '../../src/local/sqlite-circuit-store.ts';
 import { createSqliteEndpointRegistry } from '../../src/local/sqlite-endpoint-registry.ts';
 import { openEphemeralStore } from '../../src/local/store.ts';
 import { createEndpointManagement } from '../../src/router/endpoint-management.ts';
+import { createEndpointWrites } from '../../src/router/endpoint-writes.ts';
 import { createManagement } from '../../src/router/management.ts';
 import type { EndpointRegistry, EndpointSpec } from '../../src/router/ports.ts';
 import { ManualClock } from '../contract/endpoint-registry.contract.ts';
@@ -256,6 +258,31 @@ describe('PATCH', () => {
       version: 3,
       drift: [{ setting: 'requestsPerSecond', effective: 3 }],
     });
+  });
+
+  it('leaves override and circuit with an entry that it changes', async () => {
+    const { db, close } = openEphemeralStore();
+    onTestFinished(close);
+    const clock = new ManualClock();
+    const stored = createSqliteEndpointRegistry(db, clock);
+    const circuit = { status: 'closed', version: 1, streak: 2, since: clock.nowMs } as const;
+    await stored.create({ name: 'bank', target: deployed.target, services: [] });
+    await createSqliteCircuitStore(db).write('bank', circuit);
+    const registry: EndpointRegistry = {
+      ...stored,
+      async update(...change) {
+        const { override: _, ...written } = await stored.update(...change); // the entry alone, as DynamoDB answers
+        return written;
+      },
+    };
+    const { update } = createEndpointWrites({ registry, clock });
+    await update('bank', { settings: { requestsPerSecond: 3 }, reason: 'r' }, ROLE);
+    const { endpoint } = await update('bank', { description: 'changed' }, ROLE);
+    expect(endpoint).toEqual(await stored.get('bank'));
+    expect(endpoint).toMatchObject({ circuit, override: { settings: { requestsPerSecond: { value: 3 } } } });
+    await update('bank', { description: 'again', settings: { concurrency: 2 }, reason: 'r' }, ROLE);
+    const { override } = (await stored.get('bank'))!;
+    expect(override).toMatchObject({ settings: { requestsPerSecond: { value: 3 }, concurrency: { value: 2 } } });
   });
 
   it.each([{ description: 'mine' }, { target: { taskQueue: 'x' } }, { callers: ['iam:*'] }])(

@@ -35,6 +35,7 @@ describe('lines of flow control', () => {
       { ...REFUSED, endpoint: 'stock' },
       { ...REFUSED, reason: 'circuit' },
       { kind: 'absorbed', endpoint: 'shop', reason: 'rate', principal: 'a' },
+      { kind: 'deferred', endpoint: 'shop', reason: 'rate', principal: 'a' },
       { kind: 'promoted', endpoint: 'shop', principal: 'a' },
     ];
     for (const event of [...others, ...others]) emit(event);

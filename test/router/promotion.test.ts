@@ -12,6 +12,7 @@ import { createOutlived } from '../../src/operations/outlived.ts';
 import type { OperationStore } from '../../src/operations/ports.ts';
 import { InvokeError } from '../../src/router/errors.ts';
 import type { FlowEvent } from '../../src/router/flow-event.ts';
+import type { Gate } from '../../src/router/gate.ts';
 import type { Endpoint, Invoker } from '../../src/router/ports.ts';
 import { createPromotion } from '../../src/router/promotion.ts';
 import { createRouter } from '../../src/router/router.ts';
@@ -37,6 +38,9 @@ const stopsWaiting = async () => {
   throw new InvokeError('timeout', 'no answer in time', { goesOn: true });
 };
 
+/** The slot of a concurrency limit that each request has. */
+const LEASE = { part: 'shop#slots#0', slot: 3, holder: 'one' };
+
 function setUp(invoke: Invoker['invoke'] = stopsWaiting, faults: Partial<OperationStore> = {}) {
   const database = openEphemeralStore();
   onTestFinished(() => database.close());
@@ -59,6 +63,15 @@ function setUp(invoke: Invoker['invoke'] = stopsWaiting, faults: Partial<Operati
   };
   const get = async () => SHOP;
   const endpoints = { get, getLatest: get, settle: async () => {} };
+  const ended: string[] = [];
+  const left: string[] = [];
+  const gate: Gate = {
+    admit: async () => ({
+      kind: 'admitted',
+      slot: { lease: LEASE, leave: () => void left.push(LEASE.holder) },
+      ended: async ({ kind }) => void ended.push(kind),
+    }),
+  };
   const openRouter = () => {
     const promotion = createPromotion({
       ...{ invoker, clock, callbacksOf: () => ({ allowed: [], loopback: true }), tables: TABLES },
@@ -68,7 +81,7 @@ function setUp(invoke: Invoker['invoke'] = stopsWaiting, faults: Partial<Operati
       },
       emit: (event) => events.push(event),
     });
-    return createRouter({ endpoints, invoker, clock, promotion });
+    return createRouter({ endpoints, invoker, clock, promotion, gate });
   };
   const first = openRouter();
   const start = async (request: Partial<NexusHttpRequest> = {}, router = first) => {
@@ -80,7 +93,18 @@ function setUp(invoke: Invoker['invoke'] = stopsWaiting, faults: Partial<Operati
     const text = new TextDecoder().decode(body);
     return { status, value: text === '' ? undefined : JSON.parse(text) };
   };
-  return { store, start, openRouter, clock, invoked, events, outlived: createOutlived(deps), loads: () => loads };
+  return {
+    store,
+    start,
+    openRouter,
+    clock,
+    invoked,
+    events,
+    ended,
+    left,
+    outlived: createOutlived(deps),
+    loads: () => loads,
+  };
 }
 
 describe('a start of a promotable operation', () => {
@@ -132,6 +156,15 @@ describe('a start of a promotable operation', () => {
     expect(invoked).toHaveLength(2);
   });
 
+  it('says nothing of its handler, and reaches it again only where it is repeated elsewhere', async () => {
+    const { start, openRouter, ended } = setUp();
+    const headers = { 'nexus-request-id': 'r1' };
+    await start({ headers });
+    await start({ headers });
+    await start({ headers }, openRouter());
+    expect(ended).toEqual(['unjudged', 'not-reached', 'unjudged']);
+  });
+
   it('that is repeated in the same environment gets it at once, as long as it is kept', async () => {
     const { start, clock, invoked } = setUp();
     const headers = { 'nexus-request-id': 'r1', 'operation-timeout': '1h' };
@@ -176,6 +209,21 @@ describe('a start of a promotable operation', () => {
     const { start, store } = setUp(() => Promise.reject(error));
     expect((await start()).status).toBe(status);
     expect((await store.count({})).counts).toMatchObject({ claimed: 0, ended: 0 });
+  });
+
+  it('leaves its slot to its handler, which goes on, whatever becomes of the token', async () => {
+    const promoted = setUp();
+    await promoted.start();
+    expect(promoted.invoked[0]?.invocation.promotion).toMatchObject({ slot: LEASE });
+    expect(promoted.left).toEqual(['one']);
+    const unkept = setUp(stopsWaiting, { create: () => Promise.reject(new RecordTooLargeError(500_000, 400_000)) });
+    expect((await unkept.start()).status).toBe(520);
+    expect(unkept.left).toEqual(['one']);
+    const inTime = setUp(async () => ANSWER);
+    await inTime.start();
+    const crashed = setUp(() => Promise.reject(new InvokeError('crashed', 'gone')));
+    await crashed.start();
+    expect([inTime.left, crashed.left]).toEqual([[], []]);
   });
 
   it('that is too large to be kept runs into its deadline as ever', async () => {

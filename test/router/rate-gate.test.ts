@@ -141,7 +141,8 @@ describe('the gate of rate limits', () => {
   });
 
   it.each([
-    ['unjudged', 'admitted'],
+    ['not-reached', 'admitted'],
+    ['unjudged', 'refused'],
     ['succeeded', 'refused'],
   ] as const)('has the token again of a start that ended %s: the next one is %s', async (result, next) => {
     const { admit } = setUp();

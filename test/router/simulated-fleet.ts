@@ -115,7 +115,8 @@ export class SimulatedFleet {
     return answer.promise;
   }
 
-  private remoteStore(): LimitStore {
+  /** The store as whatever runs elsewhere reaches it. */
+  remoteStore(): LimitStore {
     const { store } = this;
     const write = <T>(act: () => Promise<T>) => {
       this.writes++;
@@ -125,6 +126,7 @@ export class SimulatedFleet {
       takeTokens: (limit, ask) => write(() => store.takeTokens(limit, ask)),
       heldSlots: (part, now) => this.call(() => store.heldSlots(part, now)),
       takeSlot: (lease, times) => write(() => store.takeSlot(lease, times)),
+      extendSlot: (lease, until) => write(() => store.extendSlot(lease, until)),
       freeSlot: (lease) => write(() => store.freeSlot(lease)),
     };
   }

@@ -48,6 +48,13 @@ it('makes no call for five seconds after one that failed', async () => {
   expect(calls).toBe(1);
 });
 
+it('makes a call all the same that gives something back for which others wait', async () => {
+  const { reach } = setUp();
+  await reach.call(fails);
+  expect(await reach.call(async () => 'freed', { isOwed: true })).toEqual({ value: 'freed' });
+  expect(await reach.call(async () => 'taken')).toBeUndefined();
+});
+
 it('says at most once a minute that starts are let through', async () => {
   const { lines, reach } = setUp();
   for (let second = 0; second < 121; second++) {

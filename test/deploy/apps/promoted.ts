@@ -35,10 +35,22 @@ gateway.addEndpoint('kitchen', {
   retryInitialDelay: Duration.seconds(1),
   removalPolicy,
 });
+// The same operations, few at a time.
+gateway.addEndpoint('stove', {
+  taskQueue: 'stove',
+  handler,
+  promotableOperations: ['kitchen/roast'],
+  concurrency: 2,
+  removalPolicy,
+});
 
 runHere(gateway, {
   AWS_ENDPOINT_URL_SQS: AWS_PROXY_URL,
   AWS_ENDPOINT_URL_LAMBDA: AWS_PROXY_URL,
   AWS_ENDPOINT_URL_DYNAMODB: AWS_PROXY_URL,
 });
-addOutputs(stack, { ApiId: gateway.apiId, OperationsTable: gateway.durableOperations.table.tableName });
+addOutputs(stack, {
+  ApiId: gateway.apiId,
+  EndpointsTable: gateway.tableName,
+  OperationsTable: gateway.durableOperations.table.tableName,
+});
