@@ -160,6 +160,7 @@ function refused(endpoint: string, circuit: OpenCircuit, now: number, openMs: nu
     kind: 'refused',
     reason: 'circuit',
     retryAfterMs,
+    ...(tripped === undefined && { since: openedAt }),
     message: `the circuit of endpoint "${endpoint}" is open since ${iso(openedAt)}, ${why}; ${next}`,
   };
 }

@@ -46,6 +46,8 @@ export interface Refused {
   readonly reason: RefusalReason;
   /** Milliseconds after which it may be tried again. */
   readonly retryAfterMs: number;
+  /** Since when it refuses all, and lets one through from time to time to see; epoch milliseconds. Left out of other refusals. */
+  readonly since?: number;
   readonly message: string;
 }
 

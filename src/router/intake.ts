@@ -49,8 +49,18 @@ export interface AttemptTold {
 /** How long a backlog over a rate is spread: a token is there in no time, and is for one of those that wait. */
 const RATE_SPREAD_MS = 20_000;
 
-function waitMs({ reason, retryAfterMs }: Refused, random: number): number {
-  return reason === 'rate' ? Math.ceil(retryAfterMs + RATE_SPREAD_MS * random) : spreadOut(retryAfterMs, random);
+/**
+ * What waits for a probe comes each time to wait on, and the first that comes makes the probe: the longer the handler has
+ * failed, the less is gained by coming often. This share of that time at most is added to it for the last of them.
+ */
+const OUTAGE_SHARE = 1 / 30;
+const LONGEST_OUTAGE_SPREAD_MS = 600_000;
+
+function waitMs(refused: Refused, now: number, random: number): number {
+  const { reason, retryAfterMs, since = now } = refused;
+  if (reason === 'rate') return Math.ceil(retryAfterMs + RATE_SPREAD_MS * random);
+  const outageMs = Math.min((now - since) * OUTAGE_SHARE, LONGEST_OUTAGE_SPREAD_MS);
+  return Math.max(spreadOut(retryAfterMs, random), Math.ceil(retryAfterMs + outageMs * random));
 }
 
 export function createIntake({ endpointOf, gate, operations, clock, random, emit }: IntakeDeps): Intake {
@@ -61,7 +71,8 @@ export function createIntake({ endpointOf, gate, operations, clock, random, emit
       const endpoint = reason === undefined ? await endpointOf(message.endpoint) : undefined;
       const admission = endpoint && (await gate.admit({ endpoint, principal, kind: 'start', leaseMs }));
       if (admission?.kind === 'refused') {
-        await operations.defer(message, clock.now() + waitMs(admission, random()));
+        const now = clock.now();
+        await operations.defer(message, now + waitMs(admission, now, random()));
         emit({ kind: 'deferred', endpoint: message.endpoint, reason: admission.reason, principal });
         return undefined;
       }

@@ -97,6 +97,7 @@ it('refuses saying since when, after what, and when the next request is let thro
     kind: 'refused',
     reason: 'circuit',
     retryAfterMs: 42_000,
+    since: clock.nowMs - 18_000,
     message:
       'the circuit of endpoint "shop" is open since 2026-01-01T00:00:00.000Z, after 5 failures in a row; ' +
       'the next request is let through at 2026-01-01T00:01:00.000Z',

@@ -25,7 +25,13 @@ const OPEN: Gate = {
 const RUNNING = new AbortController().signal;
 const FAILED: AttemptResult = { kind: 'failed', retryable: true, message: 'no disk', failure: { message: 'no disk' } };
 
-function setUp({ gate, endpoint = SHOP }: { gate?: Gate; endpoint?: Endpoint | null } = {}) {
+interface Options {
+  readonly gate?: Gate;
+  readonly endpoint?: Endpoint | null;
+  readonly random?: number;
+}
+
+function setUp({ gate, endpoint = SHOP, random = 0.5 }: Options = {}) {
   const deferred: { message: WakeUp; until: number }[] = [];
   const arrivals: Arrival[] = [];
   const ended: DeliveryResult[] = [];
@@ -43,7 +49,7 @@ function setUp({ gate, endpoint = SHOP }: { gate?: Gate; endpoint?: Endpoint | n
     gate: gate ?? letting,
     operations: { defer: async (message, until) => void deferred.push({ message, until }) },
     clock: { now: () => NOW },
-    random: () => 0.5,
+    random: () => random,
     emit: (event) => void events.push(event),
   });
   return { intake, deferred, arrivals, crashes, ended, events };
@@ -65,6 +71,25 @@ describe('the intake of a queue', () => {
     expect(await intake.take(MESSAGE, attempt)).toBeUndefined();
     expect(ran).toBe(false);
     expect(deferred).toEqual([{ message: MESSAGE, until: NOW + 60_000 + 10_000 }]);
+  });
+
+  it.each([
+    ['a minute', 60_000, 20_000],
+    ['ten minutes', 600_000, 20_000],
+    ['an hour', 3_600_000, 120_000],
+    ['a day', 86_400_000, 600_000],
+  ])('spreads what waits for a probe over a thirtieth of the outage: after %s', async (_, outageMs, spreadMs) => {
+    const gate: Gate = {
+      admit: async () => ({
+        ...{ kind: 'refused', reason: 'circuit', retryAfterMs: 60_000, message: '' },
+        since: NOW - outageMs,
+      }),
+    };
+    for (const random of [0, 0.5, 1]) {
+      const { intake, deferred } = setUp({ gate, random });
+      await intake.take(MESSAGE, async () => {});
+      expect(deferred).toEqual([{ message: MESSAGE, until: NOW + 60_000 + spreadMs * random }]);
+    }
   });
 
   it.each(['paused', 'circuit', 'rate'] as const)('tells of each that waits, and why: %s', async (reason) => {
