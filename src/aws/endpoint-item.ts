@@ -1,6 +1,6 @@
 import type { AttributeValue } from '@aws-sdk/client-dynamodb';
 import { marshall, unmarshall } from '@aws-sdk/util-dynamodb';
-import type { EndpointOverride, OverriddenSetting, OverrideMark } from '../router/endpoint-override.ts';
+import type { EndpointOverride, OverriddenSetting, OverrideMark } from '../router/override.ts';
 import type { Endpoint, EndpointSpec } from '../router/ports.ts';
 import { TABLE } from './contract.ts';
 import { UnreadableEndpointError } from './endpoint-errors.ts';

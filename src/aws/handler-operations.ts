@@ -1,9 +1,8 @@
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { SQSClient } from '@aws-sdk/client-sqs';
 import { HandlerError } from 'nexus-rpc';
-import type { LambdaContext } from '../handler/invocation.ts';
+import type { HandleInvocation, LambdaContext } from '../handler/invocation.ts';
 import { consoleLoggerOptions, createConsoleLogger } from '../handler/logger.ts';
-import type { HandleInvocation } from '../handler/queue-side.ts';
 import { parseCancelResponse } from '../nexus/parse-response.ts';
 import { cancelInvocation } from '../operations/accept-start.ts';
 import type { OperationRecord } from '../operations/record.ts';

@@ -86,3 +86,6 @@ export interface LambdaContext {
   /** How a host that is not Lambda replaces this environment after the answer. Lambda's own context has none. */
   retireEnvironment?(): void;
 }
+
+/** Runs one invocation as if the router had sent it. Does not reject. */
+export type HandleInvocation = (invocation: NexusInvocation, context: LambdaContext) => Promise<LambdaHttpResult>;

@@ -1,7 +1,12 @@
 import { parseDuration } from '../nexus/duration.ts';
 import { HEADER } from '../nexus/headers.ts';
-import type { LambdaContext, LambdaHttpResult, NexusInvocation, PromotionTerms } from './invocation.ts';
-import { type HandleInvocation, WRITE_RESERVE_MS } from './queue-side.ts';
+import type {
+  HandleInvocation,
+  LambdaContext,
+  LambdaHttpResult,
+  NexusInvocation,
+  PromotionTerms,
+} from './invocation.ts';
 
 /** An invocation whose handler may go on past the time of its caller. */
 export type PromotableInvocation = NexusInvocation & { readonly promotion: PromotionTerms };
@@ -28,6 +33,9 @@ export interface Outliving {
 
 /** The router promotes one second after the cut-off at most; what it wrote is found soon after that. */
 const FIRST_LOOK_MS = 2_000;
+
+/** What of the function's time is kept for writing how it ended. */
+const WRITE_RESERVE_MS = 2_000;
 
 /** As often as an attempt from a queue looks whether it was canceled. */
 const LOOK_EVERY_MS = 5_000;

@@ -1,8 +1,5 @@
-import type { LambdaContext, LambdaHttpResult, NexusInvocation } from './invocation.ts';
+import type { HandleInvocation, LambdaContext } from './invocation.ts';
 import type { PastCutOff, PromotableInvocation } from './outlive.ts';
-
-/** What of the function's time is kept for writing how an attempt ended. */
-export const WRITE_RESERVE_MS = 2_000;
 
 /** A batch of messages of an SQS queue: the members that are used. */
 export interface SqsEvent {
@@ -19,9 +16,6 @@ export interface SqsEvent {
 export interface SqsBatchResponse {
   readonly batchItemFailures: readonly { readonly itemIdentifier: string }[];
 }
-
-/** Runs one invocation as if the router had sent it. Does not reject. */
-export type HandleInvocation = (invocation: NexusInvocation, context: LambdaContext) => Promise<LambdaHttpResult>;
 
 /**
  * What a handler needs for operations that a queue delivers to it. Made by `queuedDelivery()` of `nexus-lambda/aws`; a

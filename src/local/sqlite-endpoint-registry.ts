@@ -1,9 +1,10 @@
 import type { DatabaseSync, SQLOutputValue } from 'node:sqlite';
 import type { ServiceContract } from '../nexus/message.ts';
 import type { StoredCircuit } from '../router/circuit.ts';
-import { checkOverride, type EndpointOverride, fullVersion } from '../router/endpoint-override.ts';
+import { checkOverride, fullVersion } from '../router/endpoint-override.ts';
 import { checkEndpointSpec } from '../router/endpoint-spec.ts';
 import { EndpointExistsError, EndpointNotFoundError, EndpointVersionError } from '../router/errors.ts';
+import type { EndpointOverride } from '../router/override.ts';
 import type { Clock, Endpoint, EndpointRegistry, EndpointSpec } from '../router/ports.ts';
 
 type Row = Record<string, SQLOutputValue>;

@@ -1,4 +1,4 @@
-import type { EndpointOverride, OverriddenSetting, OverrideMark } from './endpoint-override.ts';
+import type { EndpointOverride, OverriddenSetting, OverrideMark } from './override.ts';
 import type { Endpoint } from './ports.ts';
 import { type EndpointSettings, SETTINGS } from './settings.ts';
 

@@ -1,5 +1,5 @@
 import { overrideInEffect } from './effective-settings.ts';
-import type { OverriddenSetting, OverrideMark, OverrideSpec } from './endpoint-override.ts';
+import type { OverriddenSetting, OverrideMark, OverrideSpec } from './override.ts';
 import type { Endpoint, EndpointSpec, Target } from './ports.ts';
 import { type EndpointSettings, settingsProblems } from './settings.ts';
 

@@ -1,7 +1,8 @@
 import type { ServiceContract } from '../nexus/message.ts';
 import { type Drift, drift, effectiveSettings, overrideInEffect, pauseInEffect } from './effective-settings.ts';
-import { fullVersion, type OverrideMark } from './endpoint-override.ts';
+import { fullVersion } from './endpoint-override.ts';
 import type { CircuitStatus } from './flow-event.ts';
+import type { OverrideMark } from './override.ts';
 import type { Endpoint, Target } from './ports.ts';
 import { type EndpointSettings, SETTINGS } from './settings.ts';
 

@@ -2,10 +2,11 @@ import { HandlerError } from 'nexus-rpc';
 import { quote } from '../nexus/quote.ts';
 import { pauseInEffect } from './effective-settings.ts';
 import { servedAs, servingEndpoint, specOf, withPause, withSettings } from './endpoint-changes.ts';
-import { checkOverride, fullVersion, type OverrideMark, type OverrideSpec } from './endpoint-override.ts';
+import { checkOverride, fullVersion } from './endpoint-override.ts';
 import { bad, type EndpointRequest } from './endpoint-request.ts';
 import { checkEndpointSpec } from './endpoint-spec.ts';
 import { EndpointVersionError } from './errors.ts';
+import type { OverrideMark, OverrideSpec } from './override.ts';
 import type { Clock, Endpoint, EndpointRegistry, EndpointSpec } from './ports.ts';
 import { untilUncontended } from './until-uncontended.ts';
 

@@ -3,7 +3,7 @@ import type { ServiceContract } from '../nexus/message.ts';
 import type { AllowedCallback } from '../operations/callback-rules.ts';
 import type { QueueUrls } from '../operations/record.ts';
 import type { StoredCircuit } from './circuit.ts';
-import type { EndpointOverride, OverrideSpec } from './endpoint-override.ts';
+import type { EndpointOverride, OverrideSpec } from './override.ts';
 import type { EndpointSettings } from './settings.ts';
 import type { TokenAnswer, TokenAsk } from './tokens.ts';
 

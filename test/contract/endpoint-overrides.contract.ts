@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import type { OverrideSpec } from '../../src/router/endpoint-override.ts';
 import { EndpointNotFoundError, EndpointVersionError } from '../../src/router/errors.ts';
+import type { OverrideSpec } from '../../src/router/override.ts';
 import type { EndpointRegistry, EndpointSpec } from '../../src/router/ports.ts';
 import type { ManualClock } from './endpoint-registry.contract.ts';
 

@@ -7,7 +7,7 @@ import {
   overrideInEffect,
   pauseInEffect,
 } from '../../src/router/effective-settings.ts';
-import type { EndpointOverride } from '../../src/router/endpoint-override.ts';
+import type { EndpointOverride } from '../../src/router/override.ts';
 import { type EndpointSettings, SETTINGS } from '../../src/router/settings.ts';
 
 const NAMES = Object.keys(SETTINGS) as (keyof EndpointSettings)[];

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { checkOverride, fullVersion, type OverrideSpec } from '../../src/router/endpoint-override.ts';
+import { checkOverride, fullVersion } from '../../src/router/endpoint-override.ts';
+import type { OverrideSpec } from '../../src/router/override.ts';
 
 const mark = { author: 'local', reason: 'incident 42', at: 1_000 };
 const shop = { name: 'shop', settings: { requestsPerSecond: 10 } };

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { OverrideMark } from '../../src/router/endpoint-override.ts';
+import type { OverrideMark } from '../../src/router/override.ts';
 import { createPauseGate } from '../../src/router/pause-gate.ts';
 import type { Endpoint } from '../../src/router/ports.ts';
 import { ManualClock } from '../contract/endpoint-registry.contract.ts';
