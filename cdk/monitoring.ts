@@ -93,7 +93,7 @@ export class Monitoring extends Construct {
         evaluationPeriods: 5,
         description:
           `the function ${operations.functionName} fails in each of five minutes: Nexus operations that crashed are not ` +
-          'taken up, and their results may not be sent. Its log says why',
+          'taken up, their results may not be sent, or a task queue cannot be had read again. Its log says why',
       });
     }
     this.deadLetters = graph('Dead letters', [withLabel(undeliverable, 'completions')]);

@@ -8,6 +8,9 @@ import type { TaskQueue } from './task-queue.ts';
 
 const EVERY = Duration.minutes(1);
 
+/** A description takes 512 characters, and the name of a task queue may have more. */
+const MOST_OF_ID = 300;
+
 /** Names of 200 characters at most, in an input of 8,192. */
 const MOST_NAMES = 30;
 
@@ -53,7 +56,7 @@ export function pauseWhereClosed(taskQueue: TaskQueue, operations: LambdaFunctio
     endpoints: Lazy.list({ produce: () => endpointNames.slice(0, MOST_NAMES) }),
   } satisfies TaskQueueRule;
   new Rule(taskQueue, 'Reconcile', {
-    description: `Has ${taskQueue.node.id} read, but while all of its Nexus endpoints are paused or their circuits open`,
+    description: `Has ${taskQueue.node.id.slice(0, MOST_OF_ID)} read, but while all of its Nexus endpoints are paused or their circuits open`,
     schedule: Schedule.rate(EVERY),
     targets: [new LambdaTarget(operations, { event: RuleTargetInput.fromObject({ taskQueue: rule }) })],
   }).node.addDependency(rights);

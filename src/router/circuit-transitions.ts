@@ -98,12 +98,19 @@ export interface ProbeEnd {
   readonly openMs: number;
 }
 
-/** The probe of this id ended; `undefined` where it is not this one's to say any more. */
+/**
+ * The probe of this id ended; `undefined` where that changes nothing.
+ *
+ * One that another was made after says no more than that it succeeded, where nothing has failed since it began: attempts that
+ * all take longer than the lease of a probe would else never close the circuit.
+ */
 export function probeEnded(
   circuit: StoredCircuit,
   { id, result, beganAt, now, openMs }: ProbeEnd,
 ): StoredCircuit | undefined {
-  if (circuit.status === 'closed' || circuit.probe?.id !== id) return undefined;
+  if (circuit.status === 'closed') return undefined;
+  const isLatest = circuit.probe?.id === id;
+  if (!isLatest && !(result.kind === 'succeeded' && isUncontradicted(circuit, beganAt))) return undefined;
   const { probe: _, ...open } = circuit;
   const version = circuit.version + 1;
   switch (result.kind) {
@@ -117,6 +124,11 @@ export function probeEnded(
     case 'not-reached':
       return { ...open, version, nextProbeAt: now + Math.min(PROBE_AGAIN_MS, openMs) };
   }
+}
+
+/** Whether nothing has failed, and nobody opened it by hand, since a probe began. */
+function isUncontradicted({ tripped, openedAt, lastFailure }: OpenCircuit, beganAt: number): boolean {
+  return tripped === undefined && Math.max(openedAt, lastFailure?.at ?? openedAt) <= beganAt;
 }
 
 /** Somebody opens it by hand: it stays open until somebody resets it. `undefined` where it is open by hand already. */

@@ -22,7 +22,8 @@ import type { CircuitStatus } from './flow-event.ts';
  * sees after that second.
  *
  * **What closes it.** After `circuitOpenMs` one request of the whole fleet is let through as a probe, which has a lease: a
- * probe that never ends keeps no other from being made. Its success closes the circuit, its failure opens it anew.
+ * probe that never ends keeps no other from being made. Its success closes the circuit, its failure opens it anew. One that
+ * outlives its lease closes it as well, if nothing failed since it began.
  */
 export type StoredCircuit = ClosedCircuit | OpenCircuit;
 

@@ -114,6 +114,17 @@ it('a rule names as many endpoints as an input has room for', () => {
   expect(JSON.stringify(input).length).toBeLessThan(7_000);
 });
 
+it('a task queue may have a name of any length', () => {
+  const stack = createStack();
+  const gateway = new NexusGateway(stack, 'Nexus', { alarms: false });
+  gateway.addEndpoint('orders', { ...QUEUED, taskQueue: 'orders-'.repeat(100), handler: createHandler(stack) });
+  const rules = Object.values(Template.fromStack(stack).findResources('AWS::Events::Rule'));
+  const descriptions = rules.map(({ Properties }) => String(Properties.Description));
+  expect(descriptions).toContainEqual(expect.stringMatching(/^Has TaskQueue-default-orders-/));
+  // What EventBridge takes.
+  for (const description of descriptions) expect(description.length).toBeLessThanOrEqual(512);
+});
+
 it('a gateway switches off 25 queues; one more is read in any case, and says so', () => {
   const stack = createStack();
   const { durableOperations: durable } = new NexusGateway(stack, 'Nexus', { alarms: false });

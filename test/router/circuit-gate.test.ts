@@ -216,10 +216,27 @@ it('makes another probe once the lease of one that never ended is over, and tell
     { from: 'probing', to: 'open', why: 'the probe did not end in its time' },
     { from: 'open', to: 'probing' },
   ]);
-  await lost.ended(SUCCEEDED);
+  await lost.ended(FAILED);
   expect(await circuit()).toMatchObject({ status: 'open', probe: { id: expect.any(String) } });
+  clock.nowMs += 1;
   await probe.ended(FAILED);
-  expect(await circuit()).toMatchObject({ status: 'open', lastFailure: { message: 'the bank is down' } });
+  const opened = await circuit();
+  expect(opened).toMatchObject({ status: 'open', lastFailure: { message: 'the bank is down' } });
+  await lost.ended(SUCCEEDED);
+  expect(await circuit()).toEqual(opened);
+});
+
+it('closes where attempts succeed that all take longer than the lease of a probe', async () => {
+  const { createEnvironment, clock, circuit } = await setUp();
+  await createEnvironment().requests(...times(5, FAILED));
+  const attempts: Admitted[] = [];
+  while (attempts.length < 5) {
+    clock.nowMs += 60_000;
+    attempts.push(await (await createEnvironment().refresh()).begin(900_000));
+  }
+  clock.nowMs += 30_000;
+  await attempts[0]!.ended(SUCCEEDED);
+  expect(await circuit()).toMatchObject({ status: 'closed', successMs: 270_000 });
 });
 
 it('has others wait a minute at most for the probe of an attempt that may take longer', async () => {

@@ -217,12 +217,23 @@ describe('the end of a probe', () => {
     expect(next).toEqual({ ...OPEN, version: 5, nextProbeAt: DUE + 1_050 });
   });
 
-  it('counts after its lease, too, unless another one was made', () => {
+  it('closes the circuit after its lease, too, unless another one has failed since it began', () => {
     const late = { ...end, now: DUE + 5_000, result: { kind: 'succeeded' } } as const;
     expect(probeEnded(probing(), late)).toMatchObject({ status: 'closed' });
     const another = probeTaken(probing(), { id: 'q', now: DUE + 1_000, leaseMs: 60_000 });
-    expect(probeEnded(another, late)).toBeUndefined();
+    expect(probeEnded(another, late)).toMatchObject({ status: 'closed', version: another.version + 1 });
+    const failed = probeEnded(another, { ...end, id: 'q', now: DUE + 2_000, result: FAILED })!;
+    expect(probeEnded(failed, late)).toBeUndefined();
+    expect(probeEnded({ ...another, openedAt: DUE + 1 }, late)).toBeUndefined();
   });
+
+  it.each([FAILED, { kind: 'unjudged' }, { kind: 'not-reached' }] as const)(
+    'changes nothing once another one was made, unless it succeeded: $kind',
+    (result) => {
+      const another = probeTaken(probing(), { id: 'q', now: DUE + 1_000, leaseMs: 60_000 });
+      expect(probeEnded(another, { ...end, now: DUE + 5_000, result })).toBeUndefined();
+    },
+  );
 
   it('counts for nothing where somebody opened or closed it by hand meanwhile', () => {
     const result = { kind: 'succeeded' } as const;
