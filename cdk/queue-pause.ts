@@ -15,10 +15,10 @@ const MOST_OF_ID = 300;
 const MOST_NAMES = 30;
 
 /**
- * A role has 10,240 characters for its policies, and a function 20,480 for its own: each queue takes some 260 of the first and
- * 450 of the second. A deploy must not fail for what only saves invocations.
+ * A stack has 500 resources, and each queue takes three; a role has 10,240 characters for its policies, and each takes some 240
+ * of them. A deploy must not fail for what only saves invocations.
  */
-const MOST_QUEUES = 25;
+const MOST_QUEUES = 10;
 
 /**
  * Has the operations function look each minute whether a task queue is to be read, and lets it switch the queue's mapping.
