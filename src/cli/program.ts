@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { Command } from 'commander';
 import { circuitCommand } from './circuit-command.ts';
+import { outliveClosedPipes } from './closed-pipe.ts';
 import { devCommand } from './dev-command.ts';
 import { doctorCommand } from './doctor-command.ts';
 import { endpointCommand } from './endpoint-command.ts';
@@ -9,6 +10,7 @@ import { operationCommand } from './operation-command.ts';
 
 /** Runs the command line; `argv` as in `process.argv`. Wrong arguments end the process with exit code 1. */
 export async function run(argv: readonly string[]): Promise<void> {
+  outliveClosedPipes([process.stdout, process.stderr]);
   const program = new Command('nexus-lambda')
     .description('Temporal Nexus services on AWS Lambda, with no Nexus worker to keep alive.')
     .version(packageVersion(), '--version', 'print the version')
