@@ -39,7 +39,7 @@ loads goes on serving. Ctrl-C finishes what runs; a second Ctrl-C does not wait.
 export function devCommand(): Command {
   return new Command('dev')
     .description('Serve the Nexus operations of a module on this machine, and reload it when it changes.')
-    .helpOption('--help', 'show this')
+    .helpOption('-h, --help', 'show this')
     .addArgument(
       new Argument('<module>', 'the file that exports nexus-rpc service handlers; .ts works as it is').argParser(
         parseModulePath,

@@ -14,7 +14,7 @@ export async function run(argv: readonly string[]): Promise<void> {
   const program = new Command('nexus-lambda')
     .description('Temporal Nexus services on AWS Lambda, with no Nexus worker to keep alive.')
     .version(packageVersion(), '--version', 'print the version')
-    .helpOption('--help', 'show this')
+    .helpOption('-h, --help', 'show this')
     .showHelpAfterError('(nexus-lambda --help, or nexus-lambda dev --help, shows what is allowed)')
     // `--version` of a command is that of what it changes.
     .enablePositionalOptions();

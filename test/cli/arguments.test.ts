@@ -32,6 +32,14 @@ it('prints its version', async () => {
   expect(await run(['--version'])).toMatchObject({ code: 0, output: packageJson.version });
 });
 
+it.each([[[]], [['dev']], [['doctor']], [['endpoint']], [['endpoint', 'pause']]])(
+  'shows with -h what it shows with --help: %j',
+  async (command) => {
+    const [short, long] = await Promise.all([run([...command, '-h']), run([...command, '--help'])]);
+    expect(short).toMatchObject({ code: 0, output: long.output });
+  },
+);
+
 it('lists its commands with --help, and without a command as an error', async () => {
   const [help, bare] = await Promise.all([run(['--help']), run([])]);
   expect(help).toMatchObject({ code: 0, output: expect.stringContaining('dev [options] <module>') });

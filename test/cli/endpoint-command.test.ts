@@ -92,7 +92,7 @@ it('shows its commands and examples', async () => {
 
 it('has an option for every setting', async () => {
   const { output } = await runLine(['update', '--help']);
-  const described = output.split(/^ {2}(?=--|-o)/m).map((option) => option.split(' ', 1)[0] ?? '');
+  const described = output.split(/^ {2}(?=--|-[a-z],)/m).map((option) => option.split(' ', 1)[0] ?? '');
   const settings = Object.keys(SETTINGS).map((name) => name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`));
   expect(described.slice(1, -1)).toEqual([
     '--name',
