@@ -103,6 +103,16 @@ function updateOf(options: Of<'update'>): EndpointRequest {
     throw new ManagementCommandError('give --description or --unset-description, and not both');
   }
   const settings = settingsOf(options);
+  // As the API has it, in the words of a command line.
+  const isSet = Object.values(settings ?? {}).some((value) => value !== null);
+  if (isSet && options.reason === undefined) {
+    throw new ManagementCommandError(
+      "say why the settings are changed, for whoever looks next: --reason 'incident 42'",
+    );
+  }
+  if (!isSet && options.expiresIn !== undefined) {
+    throw new ManagementCommandError('--expires-in is for settings; give it with a value for one');
+  }
   return {
     ...entryOf(options),
     ...(unsetDescription && { description: null }),

@@ -114,6 +114,11 @@ it.each([
     ['update', '--name', 'shop', '--description', 'd', '--unset-description'],
     'give --description or --unset-description',
   ],
+  [
+    ['update', '--name', 'shop', '--burst', '5'],
+    "say why the settings are changed, for whoever looks next: --reason '",
+  ],
+  [['update', '--name', 'shop', '--unset', 'all', '--expires-in', '2h'], '--expires-in is for settings; give it with'],
   [['update', '--name', 'shop', '--expires-in', '2'], 'Give a time such as 90s, 10m, 2h, 3d or 1h30m.'],
   [['update', '--name', 'shop', '--version', '0'], 'Give the version that "endpoint get" shows.'],
   [['pause', '--name', 'shop'], "required option '--reason <text>' not specified"],
