@@ -3,6 +3,7 @@ import { type Drift, drift, effectiveSettings, overrideInEffect, pauseInEffect }
 import { fullVersion, type OverrideMark } from './endpoint-override.ts';
 import type { CircuitStatus } from './flow-event.ts';
 import type { Endpoint, Target } from './ports.ts';
+import { withBursts } from './rate-limits.ts';
 import { type EndpointSettings, SETTINGS } from './settings.ts';
 
 // What the management API shows of endpoints, as JSON. Times are ISO 8601 in UTC.
@@ -88,7 +89,7 @@ export function describeEndpoint(endpoint: Endpoint, state: EndpointState, now: 
       override: Object.fromEntries(
         Object.entries(overridden).map(([name, { value, ...mark }]) => [name, { value, ...describeMark(mark) }]),
       ),
-      effective: { ...DEFAULTS, ...effectiveSettings(endpoint, now) },
+      effective: withBursts({ ...DEFAULTS, ...effectiveSettings(endpoint, now) }),
     },
     callers,
     ...(functionArn !== undefined && { functionArn }),

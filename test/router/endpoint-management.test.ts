@@ -123,12 +123,12 @@ describe('GET', () => {
       operations: { queued: 4 },
     });
     expect(shown.value.settings.effective).toEqual({
-      ...{ ...defaults, requestsPerSecond: 5, concurrency: 10, retryAttempts: 3 },
+      ...{ ...defaults, requestsPerSecond: 5, burst: 5, concurrency: 10, retryAttempts: 3 },
     });
     clock.nowMs += 60_000;
     const expired = await ask('GET', '/shop');
     expect(expired.value.settings.override).toEqual({ retryAttempts: { value: 3, ...poison } });
-    expect(expired.value.settings.effective).toMatchObject({ requestsPerSecond: 100, retryAttempts: 3 });
+    expect(expired.value.settings.effective).toMatchObject({ requestsPerSecond: 100, burst: 100, retryAttempts: 3 });
   });
 
   it('answers 404 for a name that is not there, and says which there are', async () => {
