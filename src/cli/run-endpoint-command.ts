@@ -5,6 +5,7 @@ import { type Asked, confirm } from './confirm.ts';
 import { createEndpointClient, type EndpointClient } from './endpoint-client.ts';
 import { formatEndpoint, formatEndpoints } from './endpoint-text.ts';
 import { ManagementCommandError } from './management-command-error.ts';
+import { oneLine } from './output.ts';
 import { type CommandProcess, type Connection, type Done, runManagementCommand } from './run-management-command.ts';
 
 interface Named {
@@ -93,7 +94,7 @@ async function runOn(
 }
 
 function changed(endpoint: ChangedEndpoint, { output }: Connection, { stderr }: EndpointCommandProcess): Done {
-  if (output === 'text') for (const note of endpoint.notes) stderr.write(`note: ${note}\n`);
+  if (output === 'text') for (const note of endpoint.notes) stderr.write(`note: ${oneLine(note)}\n`);
   return { json: endpoint, text: (shown) => formatEndpoint(endpoint, shown) };
 }
 

@@ -209,6 +209,15 @@ describe('a command', () => {
     expect(JSON.parse(json.stdout)).toEqual({ ...SHOP, notes: [note] });
   });
 
+  it('lets no note steer the terminal: a pause that it speaks of has the reason of somebody else', async () => {
+    const { url } = await startApi({
+      ...SHOP,
+      notes: ['this takes the place of the pause by local: no\u001b[31m\nstock'],
+    });
+    const { stderr } = await run({ command: 'pause', name: 'shop', reason: 'r' }, { url });
+    expect(stderr).toBe('note: this takes the place of the pause by local: no [31m stock\n');
+  });
+
   it('says why the API refused it, and exits with 1', async () => {
     const message = 'endpoint "shop" is at version 8, not 7; read it again and apply the change to that';
     const { url } = await startApi({ message }, 409);
