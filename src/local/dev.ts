@@ -56,6 +56,7 @@ export async function startDev(options: DevOptions, terminal: DevTerminal): Prom
   const target: Target = { namespace: options.temporalNamespace ?? 'default', taskQueue: options.taskQueue };
   const store = openStoreOf(options);
   const invoker = createLocalInvoker({ target, report: complain });
+  const emit = terminalFlow(terminal.stdout, Date);
   const {
     registry,
     circuits,
@@ -68,7 +69,7 @@ export async function startDev(options: DevOptions, terminal: DevTerminal): Prom
       completed: (record, ms) => say(formatCompletionLine(record, { ms, now: Date.now() }, terminal.stdout)),
       waitingFor: (running, ms) => say(`waiting up to ${ms / 1_000} s for ${runningNames(running)}`),
     },
-    emit: terminalFlow(terminal.stdout, Date),
+    emit,
     logger: terminalLogger(terminal.stderr),
   });
   const ready = Promise.withResolvers<readonly ServiceContract[]>();
@@ -104,7 +105,7 @@ export async function startDev(options: DevOptions, terminal: DevTerminal): Prom
       serving?.discard();
       serving = bundle;
       await publishEndpoint(registry, { name: options.endpoint, target, services, ...deliveryOf(options) });
-      await closeCircuit(options.endpoint, { registry, store: circuits, clock: Date });
+      await closeCircuit(options.endpoint, { registry, store: circuits, clock: Date, emit });
       for (const [flag, name] of missingOperations(options, services)) {
         complain(`--${flag} ${name}: the module has no such operation; it has ${namesIn(services).join(', ')}`);
       }
