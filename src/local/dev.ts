@@ -12,6 +12,7 @@ import { fateOf, greeting, operationNames, runningNames } from './dev-text.ts';
 import { ModuleLoadError } from './execution-environment.ts';
 import { terminalFlow } from './flow-line.ts';
 import { startHttpServer } from './http-server.ts';
+import { keptText } from './kept-text.ts';
 import { createLocalGateway } from './local-gateway.ts';
 import { createLocalInvoker, type LocalInvoker } from './local-invoker.ts';
 import { type Bundle, watchModule } from './module-bundler.ts';
@@ -155,7 +156,10 @@ export async function startDev(options: DevOptions, terminal: DevTerminal): Prom
     );
     const services = await ready.promise;
     isReady = true;
-    return { url: server.url, greeting: greeting(server.url, options, target, services), close };
+    const { url } = server;
+    const endpoint = await registry.get(options.endpoint);
+    const kept = endpoint === undefined ? '' : keptText(endpoint, { now: Date.now(), url });
+    return { url, greeting: greeting(url, options, target, services) + (kept && `\n${kept}\n`), close };
   } catch (error) {
     await close();
     throw error;
