@@ -49,7 +49,10 @@ Examples:
 Direct calls are refused, to be tried again; queued operations are accepted, and wait. What runs goes on.`,
   resume: `
 Examples:
-  $ npx nexus-lambda endpoint resume --name shop`,
+  $ npx nexus-lambda endpoint resume --name shop
+
+Direct calls are let through again. A queued operation that the pause kept waiting comes by itself at the time that
+"operation list" shows as its next; "operation retry TOKEN" has it come now.`,
   delete: `
 Examples:
   $ npx nexus-lambda endpoint delete --name bank

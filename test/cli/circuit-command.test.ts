@@ -56,6 +56,15 @@ it('shows its commands and examples', async () => {
 });
 
 it.each([
+  ['circuit', 'reset'],
+  ['endpoint', 'resume'],
+])('says in the help of %s %s when what waited comes, and how to have it come now', async (group, command) => {
+  const line = runCommandLine(temporaryFolder(), [group, command, '--help']);
+  await line.exited;
+  expect(line.output()).toContain('"operation list" shows as its next; "operation retry TOKEN" has it come now.');
+});
+
+it.each([
   ['list', ['--url', '--sign', '-o,']],
   ['describe', ['--url', '--sign', '-o,']],
   ['trip', ['--reason', '-y,', '--url', '--sign', '-o,']],
