@@ -24,6 +24,7 @@ interface DevArguments {
   readonly queue?: readonly string[];
   readonly deduplicate?: true;
   readonly promote?: readonly string[];
+  readonly absorbFailures?: readonly string[];
   readonly dataConverter?: string;
 }
 
@@ -96,6 +97,12 @@ export function devCommand(): Command {
     )
     .addOption(
       new Option(
+        '--absorb-failures <service/operation>',
+        'queue this operation where its handler fails and may be tried again, instead of telling its caller; repeatable (default: none)',
+      ).argParser(addOperation),
+    )
+    .addOption(
+      new Option(
         '--deduplicate',
         'answer a repeated start (the same Nexus-Request-Id) with the answer of the first one (default: it runs again)',
       ),
@@ -143,6 +150,7 @@ function toDevOptions(modulePath: string, given: DevArguments): DevOptions {
     ...(given.queue === undefined ? {} : { queue: given.queue }),
     ...(given.deduplicate && { deduplicate: true }),
     ...(given.promote === undefined ? {} : { promote: given.promote }),
+    ...(given.absorbFailures === undefined ? {} : { absorbFailures: given.absorbFailures }),
     ...(given.dataConverter === undefined ? {} : { dataConverterPath: given.dataConverter }),
   };
 }
