@@ -119,6 +119,8 @@ it.each([
     "say why the settings are changed, for whoever looks next: --reason '",
   ],
   [['update', '--name', 'shop', '--unset', 'all', '--expires-in', '2h'], '--expires-in is for settings; give it with'],
+  [['pause', '--name', 'shop', '--reason', 'r', '--expires-in', '0s'], 'Give a time from 1s to 366d.'],
+  [['pause', '--name', 'shop', '--reason', 'r', '--expires-in', '400d'], 'Give a time from 1s to 366d.'],
   [['update', '--name', 'shop', '--expires-in', '2'], 'Give a time such as 90s, 10m, 2h, 3d or 1h30m.'],
   [['update', '--name', 'shop', '--version', '0'], 'Give the version that "endpoint get" shows.'],
   [['pause', '--name', 'shop'], "required option '--reason <text>' not specified"],
