@@ -7,6 +7,7 @@ import { devCommand } from './dev-command.ts';
 import { doctorCommand } from './doctor-command.ts';
 import { endpointCommand } from './endpoint-command.ts';
 import { operationCommand } from './operation-command.ts';
+import { tokensLast } from './tokens-last.ts';
 
 /** Runs the command line; `argv` as in `process.argv`. Wrong arguments end the process with exit code 1. */
 export async function run(argv: readonly string[]): Promise<void> {
@@ -39,7 +40,7 @@ export async function run(argv: readonly string[]): Promise<void> {
       .copyInheritedSettings(program)
       .showHelpAfterError('(nexus-lambda circuit --help shows what is allowed)'),
   );
-  await program.parseAsync(argv);
+  await program.parseAsync(tokensLast(argv));
 }
 
 function packageVersion(): string {
