@@ -36,7 +36,9 @@ of the router knows of it within ten seconds.`,
 Examples:
   $ npx nexus-lambda circuit reset shop
 
-Requests are let through again, whoever or whatever opened it.`,
+Requests are let through again, whoever or whatever opened it.
+A queued operation that it kept waiting comes by itself at the time that
+"operation list" shows as its next; "operation retry TOKEN" has it come now.`,
 };
 
 /** `nexus-lambda circuit`. */

@@ -16,7 +16,9 @@ export function formatCircuits(circuits: readonly CircuitDescription[], shown: S
     since === undefined ? '' : formatDistance(Date.parse(since), shown.now),
     nextProbeAt === undefined ? '' : nextProbe(nextProbeAt, shown),
     oneLine(tripped?.by ?? ''),
-    oneLine(lastFailure?.message ?? ''),
+    lastFailure === undefined
+      ? ''
+      : `${formatDistance(Date.parse(lastFailure.at), shown.now)}: ${oneLine(lastFailure.message)}`,
   ]);
   return formatTable(heads, rows, shown);
 }

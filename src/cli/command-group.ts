@@ -20,14 +20,14 @@ export function commandGroup<Name extends string>(
 ): CommandGroup<Name> {
   const command = new Command(group)
     .description(description)
-    .helpOption('--help', 'show this')
+    .helpOption('-h, --help', 'show this')
     .addHelpText('after', examples);
   return {
     command,
     add(name, description) {
       const own = new Command(name)
         .description(description)
-        .helpOption('--help', 'show this')
+        .helpOption('-h, --help', 'show this')
         .addHelpText('after', commandExamples[name] ?? '')
         .showHelpAfterError(`(nexus-lambda ${group} ${name} --help shows what is allowed)`);
       command.addCommand(own);

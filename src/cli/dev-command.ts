@@ -24,6 +24,7 @@ interface DevArguments {
   readonly queue?: readonly string[];
   readonly deduplicate?: true;
   readonly promote?: readonly string[];
+  readonly absorbFailures?: readonly string[];
   readonly dataConverter?: string;
 }
 
@@ -39,7 +40,7 @@ loads goes on serving. Ctrl-C finishes what runs; a second Ctrl-C does not wait.
 export function devCommand(): Command {
   return new Command('dev')
     .description('Serve the Nexus operations of a module on this machine, and reload it when it changes.')
-    .helpOption('--help', 'show this')
+    .helpOption('-h, --help', 'show this')
     .addArgument(
       new Argument('<module>', 'the file that exports nexus-rpc service handlers; .ts works as it is').argParser(
         parseModulePath,
@@ -96,6 +97,12 @@ export function devCommand(): Command {
     )
     .addOption(
       new Option(
+        '--absorb-failures <service/operation>',
+        'queue this operation where its handler fails and may be tried again, instead of telling its caller; repeatable (default: none)',
+      ).argParser(addOperation),
+    )
+    .addOption(
+      new Option(
         '--deduplicate',
         'answer a repeated start (the same Nexus-Request-Id) with the answer of the first one (default: it runs again)',
       ),
@@ -143,6 +150,7 @@ function toDevOptions(modulePath: string, given: DevArguments): DevOptions {
     ...(given.queue === undefined ? {} : { queue: given.queue }),
     ...(given.deduplicate && { deduplicate: true }),
     ...(given.promote === undefined ? {} : { promote: given.promote }),
+    ...(given.absorbFailures === undefined ? {} : { absorbFailures: given.absorbFailures }),
     ...(given.dataConverter === undefined ? {} : { dataConverterPath: given.dataConverter }),
   };
 }

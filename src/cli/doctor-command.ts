@@ -35,7 +35,7 @@ export function doctorCommand(): Command {
     .description(
       'Walk the hops of an operation, from credentials to its completion; name the broken one and what to type.',
     )
-    .helpOption('--help', 'show this')
+    .helpOption('-h, --help', 'show this')
     .addOption(
       new Option('--url <url>', "an endpoint's base URL, or the URL of the API together with --endpoint")
         .makeOptionMandatory()

@@ -1,5 +1,6 @@
 import { type Command, InvalidArgumentError, Option } from 'commander';
-import { parseAge } from './age.ts';
+import { MAX_EXPIRES_IN_MS, MIN_EXPIRES_IN_MS } from '../router/endpoint-request.ts';
+import { formatAge, parseAge } from './age.ts';
 import { parseEndpointName, parseNonEmpty } from './arguments.ts';
 import { commandGroup } from './command-group.ts';
 import { withConnection } from './connection-options.ts';
@@ -49,7 +50,10 @@ Examples:
 Direct calls are refused, to be tried again; queued operations are accepted, and wait. What runs goes on.`,
   resume: `
 Examples:
-  $ npx nexus-lambda endpoint resume --name shop`,
+  $ npx nexus-lambda endpoint resume --name shop
+
+Direct calls are let through again. A queued operation that the pause kept waiting comes by itself at the time that
+"operation list" shows as its next; "operation retry TOKEN" has it come now.`,
   delete: `
 Examples:
   $ npx nexus-lambda endpoint delete --name bank
@@ -141,7 +145,13 @@ function expiresIn(): Option {
   return new Option(
     '--expires-in <time>',
     'how long it holds: 90s, 10m, 2h, 3d (default: until it is taken back)',
-  ).argParser(parseAge);
+  ).argParser((given) => {
+    const ms = parseAge(given);
+    if (ms >= MIN_EXPIRES_IN_MS && ms <= MAX_EXPIRES_IN_MS) return ms;
+    throw new InvalidArgumentError(
+      `Give a time from ${formatAge(MIN_EXPIRES_IN_MS)} to ${formatAge(MAX_EXPIRES_IN_MS)}.`,
+    );
+  });
 }
 
 function caller(description: string): Option {

@@ -4,6 +4,7 @@ import type {
   EndpointDescription,
   EndpointSummary,
 } from '../router/endpoint-description.ts';
+import { withBursts } from '../router/rate-limits.ts';
 import { type EndpointSettings, SETTINGS } from '../router/settings.ts';
 import { formatFields, formatMoment, formatTable, oneLine, type Shown } from './output.ts';
 
@@ -81,7 +82,7 @@ function formatSettings({ settings }: EndpointDescription, shown: Shown): string
 }
 
 function declaredText(name: SettingName, declared: EndpointSettings): string {
-  const { default: otherwise } = SETTINGS[name];
+  const otherwise = SETTINGS[name].default ?? withBursts(declared)[name];
   return String(declared[name] ?? (otherwise === undefined ? 'no limit' : `${otherwise} (default)`));
 }
 

@@ -5,6 +5,7 @@ import { type Asked, confirm } from './confirm.ts';
 import { createEndpointClient, type EndpointClient } from './endpoint-client.ts';
 import { formatEndpoint, formatEndpoints } from './endpoint-text.ts';
 import { ManagementCommandError } from './management-command-error.ts';
+import { oneLine } from './output.ts';
 import { type CommandProcess, type Connection, type Done, runManagementCommand } from './run-management-command.ts';
 
 interface Named {
@@ -93,7 +94,7 @@ async function runOn(
 }
 
 function changed(endpoint: ChangedEndpoint, { output }: Connection, { stderr }: EndpointCommandProcess): Done {
-  if (output === 'text') for (const note of endpoint.notes) stderr.write(`note: ${note}\n`);
+  if (output === 'text') for (const note of endpoint.notes) stderr.write(`note: ${oneLine(note)}\n`);
   return { json: endpoint, text: (shown) => formatEndpoint(endpoint, shown) };
 }
 
@@ -103,6 +104,16 @@ function updateOf(options: Of<'update'>): EndpointRequest {
     throw new ManagementCommandError('give --description or --unset-description, and not both');
   }
   const settings = settingsOf(options);
+  // As the API has it, in the words of a command line.
+  const isSet = Object.values(settings ?? {}).some((value) => value !== null);
+  if (isSet && options.reason === undefined) {
+    throw new ManagementCommandError(
+      "say why the settings are changed, for whoever looks next: --reason 'incident 42'",
+    );
+  }
+  if (!isSet && options.expiresIn !== undefined) {
+    throw new ManagementCommandError('--expires-in is for settings; give it with a value for one');
+  }
   return {
     ...entryOf(options),
     ...(unsetDescription && { description: null }),

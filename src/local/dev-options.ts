@@ -20,6 +20,8 @@ export interface DevOptions {
   readonly queue?: readonly string[];
   /** Operations that are answered with a token where they are not done in the caller's time, as `service/operation`. */
   readonly promote?: readonly string[];
+  /** Operations that are queued where their handler fails and may be tried again, as `service/operation`. */
+  readonly absorbFailures?: readonly string[];
   /** Whether a repeated start gets the answer of the first one. */
   readonly deduplicate?: boolean;
   /** Absolute. */
@@ -39,26 +41,28 @@ export function temporalOf({ temporalAddress, temporalNamespace, taskQueue }: De
   };
 }
 
-type Delivery = Pick<EndpointSpec, 'queued' | 'promotable' | 'deduplicate'>;
+type Delivery = Pick<EndpointSpec, 'queued' | 'promotable' | 'absorbFailures' | 'deduplicate'>;
 
 /** How the endpoint's operations are delivered. */
-export function deliveryOf({ queue = [], promote = [], deduplicate }: DevOptions): Delivery {
+export function deliveryOf({ queue = [], promote = [], absorbFailures = [], deduplicate }: DevOptions): Delivery {
   return {
     ...(queue.length > 0 && { queued: [...new Set(queue)] }),
     ...(promote.length > 0 && { promotable: [...new Set(promote)] }),
+    ...(absorbFailures.length > 0 && { absorbFailures: [...new Set(absorbFailures)] }),
     ...(deduplicate && { deduplicate }),
   };
 }
 
-/** Of `--queue` and `--promote`: those that the module does not have, or not any more. */
+/** Of `--queue`, `--promote` and `--absorb-failures`: those that the module does not have, or not any more. */
 export function missingOperations(
   options: DevOptions,
   services: readonly ServiceContract[],
 ): (readonly [string, string])[] {
-  const { queued = [], promotable = [] } = deliveryOf(options);
+  const { queued = [], promotable = [], absorbFailures = [] } = deliveryOf(options);
   const named = [
     ...queued.map((name) => ['queue', name] as const),
     ...promotable.map((name) => ['promote', name] as const),
+    ...absorbFailures.map((name) => ['absorb-failures', name] as const),
   ];
   return named.filter(([, name]) => !namesIn(services).includes(name));
 }

@@ -12,6 +12,7 @@ import { fateOf, greeting, operationNames, runningNames } from './dev-text.ts';
 import { ModuleLoadError } from './execution-environment.ts';
 import { terminalFlow } from './flow-line.ts';
 import { startHttpServer } from './http-server.ts';
+import { keptText } from './kept-text.ts';
 import { createLocalGateway } from './local-gateway.ts';
 import { createLocalInvoker, type LocalInvoker } from './local-invoker.ts';
 import { type Bundle, watchModule } from './module-bundler.ts';
@@ -56,6 +57,7 @@ export async function startDev(options: DevOptions, terminal: DevTerminal): Prom
   const target: Target = { namespace: options.temporalNamespace ?? 'default', taskQueue: options.taskQueue };
   const store = openStoreOf(options);
   const invoker = createLocalInvoker({ target, report: complain });
+  const emit = terminalFlow(terminal.stdout, Date);
   const {
     registry,
     circuits,
@@ -68,7 +70,7 @@ export async function startDev(options: DevOptions, terminal: DevTerminal): Prom
       completed: (record, ms) => say(formatCompletionLine(record, { ms, now: Date.now() }, terminal.stdout)),
       waitingFor: (running, ms) => say(`waiting up to ${ms / 1_000} s for ${runningNames(running)}`),
     },
-    emit: terminalFlow(terminal.stdout, Date),
+    emit,
     logger: terminalLogger(terminal.stderr),
   });
   const ready = Promise.withResolvers<readonly ServiceContract[]>();
@@ -104,7 +106,7 @@ export async function startDev(options: DevOptions, terminal: DevTerminal): Prom
       serving?.discard();
       serving = bundle;
       await publishEndpoint(registry, { name: options.endpoint, target, services, ...deliveryOf(options) });
-      await closeCircuit(options.endpoint, { registry, store: circuits, clock: Date });
+      await closeCircuit(options.endpoint, { registry, store: circuits, clock: Date, emit });
       for (const [flag, name] of missingOperations(options, services)) {
         complain(`--${flag} ${name}: the module has no such operation; it has ${namesIn(services).join(', ')}`);
       }
@@ -154,7 +156,10 @@ export async function startDev(options: DevOptions, terminal: DevTerminal): Prom
     );
     const services = await ready.promise;
     isReady = true;
-    return { url: server.url, greeting: greeting(server.url, options, target, services), close };
+    const { url } = server;
+    const endpoint = await registry.get(options.endpoint);
+    const kept = endpoint === undefined ? '' : keptText(endpoint, { now: Date.now(), url });
+    return { url, greeting: greeting(url, options, target, services) + (kept && `\n${kept}\n`), close };
   } catch (error) {
     await close();
     throw error;

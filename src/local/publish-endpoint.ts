@@ -8,8 +8,8 @@ import type { Endpoint, EndpointRegistry, EndpointSpec } from '../router/ports.t
 export async function publishEndpoint(registry: EndpointRegistry, spec: EndpointSpec): Promise<Endpoint> {
   const stored = await registry.get(spec.name);
   if (stored === undefined) return registry.create(spec);
-  const said = ({ target, services, queued, promotable, deduplicate }: EndpointSpec) => ({
-    ...{ target, services, queued, promotable, deduplicate },
+  const said = ({ target, services, queued, promotable, absorbFailures, deduplicate }: EndpointSpec) => ({
+    ...{ target, services, queued, promotable, absorbFailures, deduplicate },
   });
   if (isDeepStrictEqual(said(stored), said(spec))) return stored;
   return registry.update(

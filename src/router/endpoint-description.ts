@@ -4,6 +4,7 @@ import { fullVersion } from './endpoint-override.ts';
 import type { CircuitStatus } from './flow-event.ts';
 import type { OverrideMark } from './override.ts';
 import type { Endpoint, Target } from './ports.ts';
+import { withBursts } from './rate-limits.ts';
 import { type EndpointSettings, SETTINGS } from './settings.ts';
 
 // What the management API shows of endpoints, as JSON. Times are ISO 8601 in UTC.
@@ -89,7 +90,7 @@ export function describeEndpoint(endpoint: Endpoint, state: EndpointState, now: 
       override: Object.fromEntries(
         Object.entries(overridden).map(([name, { value, ...mark }]) => [name, { value, ...describeMark(mark) }]),
       ),
-      effective: { ...DEFAULTS, ...effectiveSettings(endpoint, now) },
+      effective: withBursts({ ...DEFAULTS, ...effectiveSettings(endpoint, now) }),
     },
     callers,
     ...(functionArn !== undefined && { functionArn }),

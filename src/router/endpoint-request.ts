@@ -24,8 +24,8 @@ export interface EndpointRequest {
 type Member = keyof EndpointRequest;
 
 /** What is to hold longer needs no end that nobody will remember. */
-const MAX_EXPIRES_IN_MS = 366 * 86_400_000;
-const MIN_EXPIRES_IN_MS = 1_000;
+export const MAX_EXPIRES_IN_MS = 366 * 86_400_000;
+export const MIN_EXPIRES_IN_MS = 1_000;
 
 /** Of a reason: it goes into the answers to callers of a paused endpoint. */
 const MAX_REASON_LENGTH = 500;

@@ -2,7 +2,11 @@ import { HandlerError } from 'nexus-rpc';
 import { quote } from '../nexus/quote.ts';
 import { pauseInEffect } from './effective-settings.ts';
 import { servedAs, servingEndpoint, specOf, withPause, withSettings } from './endpoint-changes.ts';
+
+import { notesOnPause, notesOnSettings } from './endpoint-notes.ts';
+
 import { checkOverride, fullVersion } from './endpoint-override.ts';
+
 import { bad, type EndpointRequest } from './endpoint-request.ts';
 import { checkEndpointSpec } from './endpoint-spec.ts';
 import { EndpointVersionError } from './errors.ts';
@@ -89,10 +93,11 @@ export function createEndpointWrites({ registry, clock }: EndpointWritesDeps): E
     name: string,
     version: number | undefined,
     next: (read: Endpoint) => OverrideSpec,
+    notesFor: (read: Endpoint) => readonly string[] = () => [],
   ): Promise<Written> {
     return untilUncontended(async () => {
       const read = await find(name, version);
-      return { endpoint: await registry.override(read, next(read)), notes: [] };
+      return { endpoint: await registry.override(read, next(read)), notes: notesFor(read) };
     });
   }
 
@@ -129,7 +134,7 @@ export function createEndpointWrites({ registry, clock }: EndpointWritesDeps): E
         const names = Object.keys(settings ?? (next && read.override?.settings) ?? {});
         return {
           endpoint: next === undefined ? endpoint : await registry.override(endpoint, next),
-          notes: [...notes, ...notesOn(read, names)],
+          notes: [...notes, ...notesOnSettings(read, names)],
         };
       });
     },
@@ -139,7 +144,12 @@ export function createEndpointWrites({ registry, clock }: EndpointWritesDeps): E
         throw bad('say why it is paused, for its callers and whoever looks next: {"reason": …}');
       const now = clock.now();
       const mark = markOf({ reason, expiresInMs }, author, now);
-      return override(name, version, (read) => withPause(read, mark, now));
+      return override(
+        name,
+        version,
+        (read) => withPause(read, mark, now),
+        (read) => notesOnPause(pauseInEffect(read, now)),
+      );
     },
 
     async resume(name, { version }) {
@@ -168,22 +178,6 @@ export async function unknownEndpoint(registry: Pick<EndpointRegistry, 'list'>, 
   const names = (await registry.list()).map((endpoint) => quote(endpoint.name));
   const there = names.length === 0 ? 'there are none yet' : `there is ${names.join(', ')}`;
   return new HandlerError('NOT_FOUND', `no endpoint is named ${quote(name)}; ${there}`, { stackTrace: '' });
-}
-
-/** What whoever changes settings of these names should know. */
-function notesOn({ queues, settings = {} }: Endpoint, names: readonly string[]): string[] {
-  const notes: string[] = [];
-  if (names.includes('concurrency') && queues !== undefined) {
-    const declared = settings.concurrency === undefined ? 'without a limit' : `${settings.concurrency} at a time`;
-    notes.push(
-      `concurrency holds for direct calls; queued operations go on ${declared}, as the event source mapping of their queue ` +
-        'was deployed: to change that, declare it and deploy',
-    );
-  }
-  if (names.some((name) => /^(?:retry|poison)/.test(name))) {
-    notes.push('what concerns retries holds for operations that are accepted from now on');
-  }
-  return notes;
 }
 
 function markOf(

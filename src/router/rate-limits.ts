@@ -1,3 +1,4 @@
+import type { EndpointSettings } from './settings.ts';
 import type { TokenRate } from './tokens.ts';
 
 /** Starts a second that are let through, and how many may come at once after a quiet time. */
@@ -14,6 +15,18 @@ export interface StoredRate extends TokenRate {
 /** A limit of so many starts a second; without a burst, as many as come in a second, one at least. */
 export function rateLimit(perSecond: number, burst = Math.max(1, Math.floor(perSecond))): RateLimit {
   return { perSecond, burst };
+}
+
+/** Settings with the burst that each rate without one has: that of {@link rateLimit}. */
+export function withBursts(settings: EndpointSettings): EndpointSettings {
+  const { requestsPerSecond, burst, requestsPerSecondPerCaller, burstPerCaller } = settings;
+  return {
+    ...settings,
+    ...(requestsPerSecond !== undefined && { burst: rateLimit(requestsPerSecond, burst).burst }),
+    ...(requestsPerSecondPerCaller !== undefined && {
+      burstPerCaller: rateLimit(requestsPerSecondPerCaller, burstPerCaller).burst,
+    }),
+  };
 }
 
 /**

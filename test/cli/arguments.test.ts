@@ -19,7 +19,7 @@ it('shows every option of dev with its default, and an example', async () => {
   const { code, output } = await run(['dev', '--help']);
   const options = [
     ...['--port', '--endpoint', '--task-queue', '--temporal-address', '--temporal-namespace', '--data', '--ephemeral'],
-    ...['--queue', '--promote', '--deduplicate', '--data-converter'],
+    ...['--queue', '--promote', '--absorb-failures', '--deduplicate', '--data-converter'],
   ];
   const described = output.split(/^ {2}(?=--)/m);
   const withDefault = described.filter((text) => /\(default:/.test(text)).map((text) => text.split(' ', 1)[0]);
@@ -31,6 +31,14 @@ it('shows every option of dev with its default, and an example', async () => {
 it('prints its version', async () => {
   expect(await run(['--version'])).toMatchObject({ code: 0, output: packageJson.version });
 });
+
+it.each([[[]], [['dev']], [['doctor']], [['endpoint']], [['endpoint', 'pause']]])(
+  'shows with -h what it shows with --help: %j',
+  async (command) => {
+    const [short, long] = await Promise.all([run([...command, '-h']), run([...command, '--help'])]);
+    expect(short).toMatchObject({ code: 0, output: long.output });
+  },
+);
 
 it('lists its commands with --help, and without a command as an error', async () => {
   const [help, bare] = await Promise.all([run(['--help']), run([])]);
@@ -56,6 +64,7 @@ it.each([
   [['dev', 'shop.ts', '--ephemeral', '--data', 'x'], "'--ephemeral' cannot be used with option '--data <dir>'"],
   [['dev', '--queue', 'buy', 'shop.ts'], 'Give the names of service and operation: orders/place'],
   [['dev', '--promote', 'buy', 'shop.ts'], 'Give the names of service and operation: orders/place'],
+  [['dev', '--absorb-failures', 'buy', 'shop.ts'], 'Give the names of service and operation: orders/place'],
   [['dev', '1.ts'], '"1" cannot be made the name of an endpoint'],
   [['serve'], "unknown command 'serve'"],
 ])('fails when called with %j, saying what is allowed', async (args, message) => {

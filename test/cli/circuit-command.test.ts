@@ -56,13 +56,22 @@ it('shows its commands and examples', async () => {
 });
 
 it.each([
+  ['circuit', 'reset'],
+  ['endpoint', 'resume'],
+])('says in the help of %s %s when what waited comes, and how to have it come now', async (group, command) => {
+  const line = runCommandLine(temporaryFolder(), [group, command, '--help']);
+  await line.exited;
+  expect(line.output()).toContain('"operation list" shows as its next; "operation retry TOKEN" has it come now.');
+});
+
+it.each([
   ['list', ['--url', '--sign', '-o,']],
   ['describe', ['--url', '--sign', '-o,']],
   ['trip', ['--reason', '-y,', '--url', '--sign', '-o,']],
   ['reset', ['--url', '--sign', '-o,']],
 ])('shows every option of %s, and examples', async (command, options) => {
   const { code, output } = await runLine(command, '--help');
-  const described = output.split(/^ {2}(?=--|-[oy])/m).map((text) => text.split(' ', 1)[0]);
+  const described = output.split(/^ {2}(?=--|-[a-z],)/m).map((text) => text.split(' ', 1)[0]);
   expect(described.slice(1, -1)).toEqual(options);
   expect(output).toContain(`$ npx nexus-lambda circuit ${command}`);
   expect(code).toBe(0);

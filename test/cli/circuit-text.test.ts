@@ -14,15 +14,15 @@ const { nextProbeAt: _, ...WITHOUT_PROBE } = OPEN;
 const TRIPPED: CircuitDescription = { ...WITHOUT_PROBE, tripped: { by: 'iam:ops', reason: 'it moves', at } };
 const PROBING: CircuitDescription = { ...WITHOUT_PROBE, status: 'probing', probeUntil: '2026-01-01T00:00:35.000Z' };
 
-it('lists states, streaks, next probes, and who opened by hand', () => {
+it('lists states, streaks, next probes, who opened by hand, and how old the last failure is', () => {
   const due = { ...OPEN, nextProbeAt: at };
   expect(formatCircuits([REST, OPEN, due, PROBING, TRIPPED], shown).split('\n')).toEqual([
     'ENDPOINT  STATE    STREAK  SINCE    NEXT PROBE        TRIPPED BY  LAST FAILURE',
     'bank      closed   0',
-    'shop      open     5       18s ago  in 42s                        the bank is down',
-    'shop      open     5       18s ago  the next request              the bank is down',
-    'shop      probing  5       18s ago                                the bank is down',
-    'shop      open     5       18s ago                    iam:ops     the bank is down',
+    'shop      open     5       18s ago  in 42s                        18s ago: the bank is down',
+    'shop      open     5       18s ago  the next request              18s ago: the bank is down',
+    'shop      probing  5       18s ago                                18s ago: the bank is down',
+    'shop      open     5       18s ago                    iam:ops     18s ago: the bank is down',
   ]);
 });
 

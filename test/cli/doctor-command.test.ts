@@ -14,7 +14,7 @@ async function run(args: readonly string[], env?: Record<string, string>) {
 it('shows every option of doctor with its default, and examples', async () => {
   const { code, output } = await run(['--help']);
   const options = ['--endpoint', '--bearer', '--sign', '--temporal-address', '--temporal-namespace', '--timeout'];
-  const described = output.split(/^ {2}(?=--|-o)/m);
+  const described = output.split(/^ {2}(?=--|-[a-z],)/m);
   const withDefault = described.filter((text) => /\(.*default:/s.test(text)).map((text) => text.split(' ', 1)[0]);
   expect(withDefault).toEqual([...options, '-o,']);
   expect(output).toContain('npx nexus-lambda doctor --url http://127.0.0.1:9233/nexus/endpoints/shop/services');

@@ -92,7 +92,7 @@ it('shows its commands and examples', async () => {
 
 it('has an option for every setting', async () => {
   const { output } = await runLine(['update', '--help']);
-  const described = output.split(/^ {2}(?=--|-o)/m).map((option) => option.split(' ', 1)[0] ?? '');
+  const described = output.split(/^ {2}(?=--|-[a-z],)/m).map((option) => option.split(' ', 1)[0] ?? '');
   const settings = Object.keys(SETTINGS).map((name) => name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`));
   expect(described.slice(1, -1)).toEqual([
     '--name',
@@ -114,6 +114,13 @@ it.each([
     ['update', '--name', 'shop', '--description', 'd', '--unset-description'],
     'give --description or --unset-description',
   ],
+  [
+    ['update', '--name', 'shop', '--burst', '5'],
+    "say why the settings are changed, for whoever looks next: --reason '",
+  ],
+  [['update', '--name', 'shop', '--unset', 'all', '--expires-in', '2h'], '--expires-in is for settings; give it with'],
+  [['pause', '--name', 'shop', '--reason', 'r', '--expires-in', '0s'], 'Give a time from 1s to 366d.'],
+  [['pause', '--name', 'shop', '--reason', 'r', '--expires-in', '400d'], 'Give a time from 1s to 366d.'],
   [['update', '--name', 'shop', '--expires-in', '2'], 'Give a time such as 90s, 10m, 2h, 3d or 1h30m.'],
   [['update', '--name', 'shop', '--version', '0'], 'Give the version that "endpoint get" shows.'],
   [['pause', '--name', 'shop'], "required option '--reason <text>' not specified"],
@@ -202,6 +209,15 @@ describe('a command', () => {
     const json = await run(given, { url, output: 'json' });
     expect(json.stderr).toBe('');
     expect(JSON.parse(json.stdout)).toEqual({ ...SHOP, notes: [note] });
+  });
+
+  it('lets no note steer the terminal: a pause that it speaks of has the reason of somebody else', async () => {
+    const { url } = await startApi({
+      ...SHOP,
+      notes: ['this takes the place of the pause by local: no\u001b[31m\nstock'],
+    });
+    const { stderr } = await run({ command: 'pause', name: 'shop', reason: 'r' }, { url });
+    expect(stderr).toBe('note: this takes the place of the pause by local: no [31m stock\n');
   });
 
   it('says why the API refused it, and exits with 1', async () => {

@@ -52,7 +52,7 @@ it.each([
   ['redrive', ['--endpoint', '--refused', '--url', '--sign', '-o,']],
 ])('shows every option of %s, and examples', async (command, options) => {
   const { code, output } = await run([command, '--help']);
-  const described = output.split(/^ {2}(?=--|-o)/m).map((text) => text.split(' ', 1)[0]);
+  const described = output.split(/^ {2}(?=--|-[a-z],)/m).map((text) => text.split(' ', 1)[0]);
   expect(described.slice(1, -1)).toEqual(options);
   expect(output).toContain(`$ npx nexus-lambda operation ${command} `);
   expect(code).toBe(0);
@@ -80,6 +80,31 @@ it.each([
   expect(output).toContain(message);
   expect(output).not.toMatch(/ {4}at |s3cret/);
   expect(code).toBe(1);
+});
+
+const MISTAKEN = ['-0', '-o', '-h', '--'].map((start) => `${start}${'A'.repeat(41)}.${'B'.repeat(22)}`);
+
+it.each(['retry', 'cancel', 'redrive'])(
+  'takes tokens that begin as an option does, among others: %s',
+  async (action) => {
+    const { url, asked } = await startApi(() => ({ body: SUMMARY }));
+    const args = [action, ...MISTAKEN.slice(0, 2), 'a.b', '-o', 'json', ...MISTAKEN.slice(2), '--url', url];
+    const { code, output } = await run(args);
+    expect({ code, operations: JSON.parse(output).operations }).toEqual({
+      code: 0,
+      operations: Array(5).fill(SUMMARY),
+    });
+    const paths = ['a.b', ...MISTAKEN].map((token) => `/nexus/manage/operations/${token}/${action}`);
+    expect(asked.map(({ path }) => path)).toEqual(paths);
+  },
+);
+
+it.each(MISTAKEN)('describes an operation whose token begins as an option does: %s', async (token) => {
+  const { url, asked } = await startApi(() => ({ status: 404, body: { message: 'there is no operation' } }));
+  for (const args of [[token], ['--', token]]) {
+    expect(await run(['describe', '--url', url, ...args])).toEqual({ code: 1, output: 'error: there is no operation' });
+  }
+  expect(asked.map(({ path }) => path)).toEqual(Array(2).fill(`/nexus/manage/operations/${token}`));
 });
 
 it('says what to start where nothing listens', async () => {

@@ -48,6 +48,7 @@ it('takes a setting from the next request on, keeps it over deploys and restarts
   await dev.exited;
 
   const again = await start(project);
+  await again.dev.line(/^ {2}retryAttempts is 2, by local since .*: incident 42$/);
   expect(await again.acceptedPolicy()).toMatchObject({ attempts: 2 });
   const { output } = await again.run('endpoint', 'get', '--name', 'shop');
   expect(output).toMatch(/^drift +retryAttempts is 2, declared without a limit, by local since .*: incident 42$/m);

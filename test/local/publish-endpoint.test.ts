@@ -34,12 +34,15 @@ it('updates target and services, and keeps the description and other endpoints',
   expect((await registry.list()).map(({ name }) => name)).toEqual(['bank', 'shop']);
 });
 
-it('updates which operations are queued and promoted', async () => {
+it('updates which operations are queued, promoted, and absorbed where they fail', async () => {
   const registry = openRegistry();
   await publishEndpoint(registry, { ...SPEC, queued: ['orders/place'] });
-  const changed = { ...SPEC, promotable: ['orders/place'] };
+  const changed = { ...SPEC, promotable: ['orders/place'], absorbFailures: ['orders/place'] };
   const published = await publishEndpoint(registry, changed);
   expect(published).toMatchObject({ ...changed, version: 2 });
   expect(published).not.toHaveProperty('queued');
   expect(await publishEndpoint(registry, changed)).toEqual(published);
+  const told = await publishEndpoint(registry, { ...SPEC, promotable: ['orders/place'] });
+  expect(told).toMatchObject({ version: 3 });
+  expect(told).not.toHaveProperty('absorbFailures');
 });

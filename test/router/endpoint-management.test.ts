@@ -123,12 +123,12 @@ describe('GET', () => {
       operations: { queued: 4 },
     });
     expect(shown.value.settings.effective).toEqual({
-      ...{ ...defaults, requestsPerSecond: 5, concurrency: 10, retryAttempts: 3 },
+      ...{ ...defaults, requestsPerSecond: 5, burst: 5, concurrency: 10, retryAttempts: 3 },
     });
     clock.nowMs += 60_000;
     const expired = await ask('GET', '/shop');
     expect(expired.value.settings.override).toEqual({ retryAttempts: { value: 3, ...poison } });
-    expect(expired.value.settings.effective).toMatchObject({ requestsPerSecond: 100, retryAttempts: 3 });
+    expect(expired.value.settings.effective).toMatchObject({ requestsPerSecond: 100, burst: 100, retryAttempts: 3 });
   });
 
   it('answers 404 for a name that is not there, and says which there are', async () => {
@@ -463,6 +463,22 @@ describe('POST', () => {
     expect(resumed.value).toMatchObject({ notes: [] });
     expect(resumed.value).not.toHaveProperty('paused');
     expect((await ask('POST', '/shop/resume')).value).toMatchObject({ version: 4, notes: ['it was not paused'] });
+  });
+
+  it('says of a pause whose it takes the place of, and nothing of one that has ended', async () => {
+    const { ask, clock } = await setUp();
+    await ask('POST', '/shop/pause', { reason: 'the database moves', expiresInMs: 60_000 });
+    const again = await ask('POST', '/shop/pause', { reason: 'incident 42', expiresInMs: 30_000 }, 'local');
+    expect(again.value.notes).toEqual([
+      `this takes the place of the pause by ${ROLE} since ${START}, until 2026-01-01T00:01:00.000Z: the database moves; one ` +
+        'resume ends it for both',
+    ]);
+    clock.nowMs += 30_000;
+    const third = await ask('POST', '/shop/pause', { reason: 'r' });
+    expect(third.value.notes).toEqual([]);
+    expect((await ask('POST', '/shop/pause', { reason: 's' })).value.notes).toEqual([
+      expect.stringContaining('until it is resumed: r;'),
+    ]);
   });
 
   it('pauses for a reason only', async () => {
