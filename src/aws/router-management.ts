@@ -124,11 +124,11 @@ function managedOperations(
   });
   const part = createOperationManagement({
     ...{ store, operations, handWork, clock: Date },
-    async functionArnOf(name) {
+    async endpointOf(name) {
       try {
-        return (await endpoints.get(name))?.functionArn;
+        return await endpoints.get(name);
       } catch (error) {
-        logger.warn('an operation is described without its function', { endpoint: name, error });
+        logger.warn('an operation is described without its endpoint', { endpoint: name, error });
         return undefined;
       }
     },

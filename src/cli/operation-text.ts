@@ -56,6 +56,7 @@ export function formatDescription(operation: OperationDescription, shown: Shown)
     operation.nextAttemptAt === undefined
       ? undefined
       : ['next attempt', `attempt ${operation.attempt}, ${when(operation.nextAttemptAt)}`],
+    operation.blockedReason === undefined ? undefined : ['blocked', oneLine(operation.blockedReason)],
     runningField(operation, shown),
     ...failureFields(operation.lastFailure, operation.functionArn, shown),
     operation.crashes === 0

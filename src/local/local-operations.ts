@@ -232,7 +232,7 @@ export function createLocalOperations(deps: LocalOperationsDeps): LocalOperation
       emit: deps.emit,
     }),
     management: createOperationManagement({
-      ...{ store, operations, handWork: createHandWork(operationsDeps), clock },
+      ...{ store, operations, handWork: createHandWork(operationsDeps), clock, endpointOf: registry.get },
     }),
     async start() {
       // Nobody else runs anything of this store: what was running has ended with the process before.

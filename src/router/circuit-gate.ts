@@ -1,7 +1,8 @@
-import { admission, type OpenCircuit } from './circuit.ts';
+import { admission } from './circuit.ts';
 import { circuitSettings } from './circuit-settings.ts';
 import { failureSeen, probeEnded, probeTaken, successSeen } from './circuit-transitions.ts';
-import type { Admitted, Arrival, DeliveryResult, Gate, Refused } from './gate.ts';
+import { circuitRefusal } from './closed-endpoint.ts';
+import type { Admitted, Arrival, DeliveryResult, Gate } from './gate.ts';
 import {
   createKnownCircuits,
   type Decide,
@@ -27,9 +28,6 @@ const DIRECT_LEASE_MS = 35_000;
 
 /** An attempt of a queue may take minutes: others are not to wait for it that long. */
 const LONGEST_PROBE_MS = 60_000;
-
-/** Where somebody else was faster in every attempt. */
-const CONTENDED_AGAIN_MS = 1_000;
 
 /**
  * The circuit of each endpoint, as one environment of the router keeps it; {@link StoredCircuit} says by which rules. It
@@ -122,7 +120,7 @@ export function createCircuitGate(deps: CircuitGateDeps): Gate {
       const circuit = known.newest();
       return circuit.status === 'closed'
         ? letThrough(endpoint, known)
-        : refused(endpoint.name, circuit, clock.now(), openMs);
+        : circuitRefusal(endpoint.name, circuit, clock.now(), openMs);
     },
   };
 }
@@ -138,33 +136,4 @@ function whyOf(result: DeliveryResult): string {
     case 'not-reached':
       return 'the probe did not reach the handler';
   }
-}
-
-/**
- * A caller learns that it failed, and not with what: the message of a failure is for whoever made that call, and for
- * whoever may manage the circuit.
- */
-function refused(endpoint: string, circuit: OpenCircuit, now: number, openMs: number): Refused {
-  const decided = admission(circuit, now, openMs);
-  const retryAfterMs = decided.kind === 'refused' ? decided.retryAfterMs : CONTENDED_AGAIN_MS;
-  const { tripped, openedAt, streak } = circuit;
-  const why =
-    tripped === undefined
-      ? `after ${streak} ${streak === 1 ? 'failure' : 'failures in a row'}`
-      : `by hand: ${tripped.reason}`;
-  const next =
-    tripped === undefined
-      ? `the next request is let through at ${iso(now + retryAfterMs)}`
-      : 'no request is let through until somebody resets it';
-  return {
-    kind: 'refused',
-    reason: 'circuit',
-    retryAfterMs,
-    ...(tripped === undefined && { since: openedAt }),
-    message: `the circuit of endpoint "${endpoint}" is open since ${iso(openedAt)}, ${why}; ${next}`,
-  };
-}
-
-function iso(ms: number): string {
-  return new Date(ms).toISOString();
 }

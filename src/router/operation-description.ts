@@ -11,6 +11,8 @@ import type {
 } from '../operations/record.ts';
 import type { RetryPolicy } from '../operations/retry-policy.ts';
 import { fromStoredPayload } from '../operations/stored-payload.ts';
+import { blockedReason } from './closed-endpoint.ts';
+import type { Endpoint } from './ports.ts';
 
 // What the management API shows of operations, as JSON. Times are ISO 8601 in UTC. Nothing of the input is in it, nor of
 // the callback's headers and path: these are what lets somebody complete the caller's operation.
@@ -50,6 +52,8 @@ export type DescribedCompletion = Omit<CompletionState, 'nextAttemptAt'> & {
 
 /** All that is shown of one operation. */
 export interface OperationDescription extends OperationSummary {
+  /** Of one that is queued, while its endpoint is paused or its circuit open: what keeps the next attempt from beginning. */
+  readonly blockedReason?: string;
   readonly principal: string;
   readonly namespace: string;
   readonly taskQueue: string;
@@ -118,13 +122,22 @@ export function summarizeOperation(record: OperationRecord): OperationSummary {
   };
 }
 
-/** @param functionArn of the endpoint's handler */
-export function describeOperation(record: OperationRecord, functionArn?: string): OperationDescription {
+/** What is known besides an operation's record. */
+export interface Surroundings {
+  /** Absent where it is gone, or nobody can say. */
+  readonly endpoint?: Endpoint | undefined;
+  readonly now: number;
+}
+
+export function describeOperation(record: OperationRecord, { endpoint, now }: Surroundings): OperationDescription {
+  const functionArn = endpoint?.functionArn;
+  const blocked = endpoint !== undefined && record.state === 'queued' ? blockedReason(endpoint, now) : undefined;
   const { principal, namespace, taskQueue, requestId, start, callback, expiresAt, retainUntil } = record;
   const { policy, crashes, claim, cancelRequestedAt, cancelForward, innerToken, promotedAt, answeredAt } = record;
   const contentType = start.headers[HEADER.contentType];
   return {
     ...summaryOf(record),
+    ...(blocked !== undefined && { blockedReason: blocked }),
     principal,
     namespace,
     taskQueue,

@@ -9,15 +9,15 @@ import type { OperationRecord } from '../operations/record.ts';
 import type { ManagementPart } from './management.ts';
 import { describeOperation, type OperationSummary, resultOf, summarizeOperation } from './operation-description.ts';
 import { parseListQuery } from './operation-query.ts';
-import type { Clock } from './ports.ts';
+import type { Clock, Endpoint } from './ports.ts';
 
 export interface OperationManagementDeps {
   readonly store: Pick<OperationStore, 'get' | 'list' | 'count'>;
   readonly operations: Pick<Operations, 'cancel'>;
   readonly handWork: HandWork;
   readonly clock: Clock;
-  /** Of the handler of an endpoint, so that people find its log. Left out where there is no function. */
-  readonly functionArnOf?: (endpoint: string) => Promise<string | undefined>;
+  /** What is known of an endpoint; `undefined` where it is gone, or nobody can say. */
+  readonly endpointOf: (name: string) => Promise<Endpoint | undefined>;
 }
 
 /**
@@ -59,7 +59,7 @@ const ACTIONS = ['cancel', 'retry', 'redrive'] as const;
 type Action = (typeof ACTIONS)[number];
 
 export function createOperationManagement(deps: OperationManagementDeps): OperationManagement {
-  const { store, operations, handWork, clock, functionArnOf } = deps;
+  const { store, operations, handWork, clock, endpointOf } = deps;
 
   async function list(query: string) {
     const { filter, ...page } = parseListQuery(query);
@@ -82,7 +82,7 @@ export function createOperationManagement(deps: OperationManagementDeps): Operat
 
   async function describe(token: string) {
     const record = await find(token);
-    return describeOperation(record, await functionArnOf?.(record.endpoint));
+    return describeOperation(record, { endpoint: await endpointOf(record.endpoint), now: clock.now() });
   }
 
   async function act(token: string, action: Action): Promise<OperationSummary> {

@@ -83,6 +83,11 @@ describe('a description', () => {
     ]);
   });
 
+  it('says what keeps the next attempt from beginning', () => {
+    const blockedReason = 'endpoint "shop" is paused: the database moves';
+    expect(formatDescription({ ...DESCRIBED, blockedReason }, SHOWN)).toContain(`blocked       ${blockedReason}`);
+  });
+
   it("says where a crash's log is, with the command that shows it", () => {
     const crash = { invocation: 'i-1', logStream: '2026/01/31/[$LATEST]a' };
     const lastFailure = { at: QUEUED.acceptedAt, attempt: 3, message: 'never ended', crash };

@@ -6,10 +6,20 @@ import { promoted } from '../../src/operations/promotion.ts';
 import type { OperationRecord } from '../../src/operations/record.ts';
 import { attemptEnded, leaseExpired, received } from '../../src/operations/transitions.ts';
 import { describeOperation, resultOf, summarizeOperation } from '../../src/router/operation-description.ts';
+import type { Endpoint } from '../../src/router/ports.ts';
 import { endedRecord, NOW, newRecord } from '../contract/operation-records.ts';
 
 const MOMENT = { now: NOW, random: 0 };
 const AT = '2026-01-01T00:00:00.000Z';
+
+const SHOP: Endpoint = {
+  name: 'shop',
+  target: { namespace: 'default', taskQueue: 'shop' },
+  services: [],
+  version: 1,
+  createdAt: NOW,
+  lastModifiedAt: NOW,
+};
 
 const START = {
   service: 'orders',
@@ -59,8 +69,40 @@ function failed(failure: ProtoFailure): OperationRecord {
   return ended({ kind: 'ended', outcome: { state: 'failed', failure, links: [], at: NOW } });
 }
 
+describe('an operation that its endpoint keeps waiting', () => {
+  const mark = { author: 'iam:ops', reason: 'the database moves', at: NOW - 60_000 };
+  const paused: Endpoint = {
+    ...SHOP,
+    override: { settings: {}, paused: { ...mark, expiresAt: NOW + 60_000 }, version: 1 },
+  };
+  const open = { status: 'open', version: 3, streak: 5, openedAt: NOW - 1_000, nextProbeAt: NOW + 59_000 } as const;
+  const blocked = (endpoint: Endpoint | undefined, { record = QUEUED, now = NOW } = {}) =>
+    describeOperation(record, { endpoint, now }).blockedReason;
+
+  it('is described with what keeps it', () => {
+    expect(blocked(paused)).toBe('endpoint "shop" is paused until 2026-01-01T00:01:00.000Z: the database moves');
+    expect(blocked({ ...SHOP, circuit: open })).toBe(
+      'the circuit of endpoint "shop" is open since 2025-12-31T23:59:59.000Z, after 5 failures in a row; ' +
+        'the next request is let through at 2026-01-01T00:00:59.000Z',
+    );
+  });
+
+  it('is not once nothing does, nor one that does not wait for it', () => {
+    expect(blocked(SHOP)).toBeUndefined();
+    expect(blocked(undefined)).toBeUndefined();
+    expect(blocked({ ...SHOP, circuit: { status: 'closed', version: 4, streak: 0 } })).toBeUndefined();
+    expect(blocked(paused, { now: NOW + 60_000 })).toBeUndefined();
+    for (const record of [CLAIMED, HANDED_OVER, DEAD_LETTERED]) expect(blocked(paused, { record })).toBeUndefined();
+  });
+});
+
 it('describes an operation that waits: when it goes on, what went wrong, and where the log of that is', () => {
-  expect(describeOperation(CRASHED, 'arn:aws:lambda:eu-west-1:1:function:orders')).toEqual({
+  expect(
+    describeOperation(CRASHED, {
+      endpoint: { ...SHOP, functionArn: 'arn:aws:lambda:eu-west-1:1:function:orders' },
+      now: NOW,
+    }),
+  ).toEqual({
     token: CRASHED.token,
     endpoint: 'shop',
     service: 'orders',
@@ -91,17 +133,17 @@ it('describes an operation that waits: when it goes on, what went wrong, and whe
 });
 
 it('describes the attempt that runs, the hand-over, and the completion that is under way', () => {
-  const { state, claim } = describeOperation(CLAIMED);
+  const { state, claim } = describeOperation(CLAIMED, MOMENT);
   expect(state).toBe('claimed');
   expect(claim).toEqual({
     ...{ attempt: 1, leaseUntil: '2026-01-01T00:15:00.000Z', invocation: 'invocation', logStream: 'stream' },
   });
-  expect(describeOperation(CANCELING)).toMatchObject({
+  expect(describeOperation(CANCELING, MOMENT)).toMatchObject({
     state: 'handed-over',
     innerToken: 'workflow',
     cancel: { requestedAt: AT, forward: 'pending' },
   });
-  expect(describeOperation(PENDING)).toMatchObject({
+  expect(describeOperation(PENDING, MOMENT)).toMatchObject({
     state: 'ended',
     outcome: { state: 'canceled', at: AT, message: 'the operation was canceled' },
     completion: {
@@ -120,7 +162,7 @@ it('leaves the time of the next attempt away where there is none', () => {
 
 it('shows neither the input nor what lets somebody complete the operation', () => {
   for (const record of [QUEUED, CLAIMED, CRASHED, DEAD_LETTERED, HANDED_OVER, CANCELING, PENDING]) {
-    for (const shown of [describeOperation(record), summarizeOperation(record), resultOf(record)]) {
+    for (const shown of [describeOperation(record, MOMENT), summarizeOperation(record), resultOf(record)]) {
       expect(JSON.stringify(shown)).not.toContain('SECRET');
       expect(JSON.stringify(shown)).not.toContain(START.body);
     }
@@ -131,7 +173,7 @@ it('cuts messages in a list, and none in a description', () => {
   const message = 'x'.repeat(10_000);
   const record = failed({ message });
   expect(summarizeOperation(record).outcome?.message).toBe(`${'x'.repeat(300)}…`);
-  expect(describeOperation(record).outcome?.message).toBe(message);
+  expect(describeOperation(record, MOMENT).outcome?.message).toBe(message);
 });
 
 it.each([
@@ -172,5 +214,5 @@ describe('the result', () => {
 
 it('says when an operation was promoted', () => {
   const { record } = promoted(QUEUED, { leaseUntil: NOW + 900_000, now: NOW });
-  expect(describeOperation(record)).toMatchObject({ state: 'claimed', promotedAt: AT });
+  expect(describeOperation(record, MOMENT)).toMatchObject({ state: 'claimed', promotedAt: AT });
 });

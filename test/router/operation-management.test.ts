@@ -6,10 +6,19 @@ import { leaseExpired, received } from '../../src/operations/transitions.ts';
 import { createManagement } from '../../src/router/management.ts';
 import { isManagementPath } from '../../src/router/management-path.ts';
 import { createOperationManagement } from '../../src/router/operation-management.ts';
+import type { Endpoint } from '../../src/router/ports.ts';
 import { endedRecord, NOW, newRecord, tokenOf } from '../contract/operation-records.ts';
 import { recordedQueues } from '../operations/recorded-queues.ts';
 
 const BASE = '/nexus/manage/operations';
+const SHOP: Endpoint = {
+  name: 'shop',
+  target: { namespace: 'default', taskQueue: 'shop' },
+  services: [],
+  version: 1,
+  createdAt: NOW,
+  lastModifiedAt: NOW,
+};
 const CALLBACK = { callback: { url: 'http://127.0.0.1/callback', headers: {} } };
 
 type Accepted = Parameters<typeof newRecord>[0];
@@ -38,7 +47,7 @@ async function setUp(...records: readonly OperationRecord[]) {
       redrive: (token) => (broken.has(token) ? Promise.reject(new Error('throttled')) : handWork.redrive(token)),
     },
     clock,
-    functionArnOf: async (endpoint) => `arn:${endpoint}`,
+    endpointOf: async (name) => ({ ...SHOP, name, functionArn: `arn:${name}` }),
   });
   const management = createManagement({ mayManage: (principal) => principal === 'local', parts: [part] });
   const broken = new Set<string>();
