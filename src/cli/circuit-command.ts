@@ -38,7 +38,7 @@ Examples:
 
 Requests are let through again, whoever or whatever opened it.
 A queued operation that it kept waiting comes by itself at the time that
-"operation list" shows as its next; "operation retry TOKEN" has it come now.`,
+"operation list" shows as its next; "operation retry --endpoint shop" has all of them come now.`,
 };
 
 /** `nexus-lambda circuit`. */

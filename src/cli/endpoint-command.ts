@@ -53,7 +53,7 @@ Examples:
   $ npx nexus-lambda endpoint resume --name shop
 
 Direct calls are let through again. A queued operation that the pause kept waiting comes by itself at the time that
-"operation list" shows as its next; "operation retry TOKEN" has it come now.`,
+"operation list" shows as its next; "operation retry --endpoint shop" has all of them come now.`,
   delete: `
 Examples:
   $ npx nexus-lambda endpoint delete --name bank

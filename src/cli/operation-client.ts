@@ -1,5 +1,5 @@
 import type { OperationDescription, OperationResult, OperationSummary } from '../router/operation-description.ts';
-import type { RedrivenPage } from '../router/operation-management.ts';
+import type { HandledPage } from '../router/operation-management.ts';
 import type { AskManagement, Query } from './management-client.ts';
 
 export type OperationAction = 'cancel' | 'retry' | 'redrive';
@@ -18,7 +18,7 @@ export interface OperationClient {
   describe(token: string): Promise<OperationDescription>;
   result(token: string): Promise<OperationResult>;
   act(token: string, action: OperationAction): Promise<OperationSummary>;
-  redrivePage(query: Query): Promise<RedrivenPage>;
+  actOnPage(action: 'retry' | 'redrive', query: Query): Promise<HandledPage>;
 }
 
 export function createOperationClient(ask: AskManagement): OperationClient {
@@ -29,6 +29,6 @@ export function createOperationClient(ask: AskManagement): OperationClient {
     describe: (token) => ask('GET', at(token)),
     result: (token) => ask('GET', `${at(token)}/result`),
     act: (token, action) => ask('POST', `${at(token)}/${action}`),
-    redrivePage: (query) => ask('POST', '/operations/redrive', { query }),
+    actOnPage: (action, query) => ask('POST', `/operations/${action}`, { query }),
   };
 }

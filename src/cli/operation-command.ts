@@ -49,7 +49,9 @@ An operation that does not run ends at once. One that runs is told, and its hand
   retry: `
 Examples:
   $ npx nexus-lambda operation retry TOKEN
-  $ npx nexus-lambda operation list --state queued -o json | jq -r '.operations[].token' | xargs npx nexus-lambda operation retry`,
+  $ npx nexus-lambda operation retry --endpoint shop
+
+With --endpoint: every operation that is queued, such as those that waited for a pause or a circuit that is over.`,
   redrive: `
 Examples:
   $ npx nexus-lambda operation redrive TOKEN
@@ -107,9 +109,9 @@ export function operationCommand(): Command {
   );
 
   withConnection(
-    add('retry', 'Make the next attempt of operations that are queued or dead-lettered now.').addArgument(
-      tokens('<token...>'),
-    ),
+    add('retry', 'Make the next attempt of operations that are queued or dead-lettered now.')
+      .addArgument(tokens('[token...]'))
+      .addOption(endpoint('all that is queued of this endpoint, in place of tokens')),
   ).action((many, given) => run({ command: 'retry', tokens: many, ...given }));
 
   withConnection(

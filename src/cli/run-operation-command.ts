@@ -1,6 +1,7 @@
 import type { OperationSummary } from '../router/operation-description.ts';
-import type { RedrivenPage } from '../router/operation-management.ts';
+import type { HandledPage } from '../router/operation-management.ts';
 import { MAX_LIST_LIMIT } from '../router/operation-query.ts';
+import type { Query } from './management-client.ts';
 import { ManagementCommandError } from './management-command-error.ts';
 import { createOperationClient, type OperationAction, type OperationClient } from './operation-client.ts';
 import { formatCounts, formatDescription, formatOperations, formatResult } from './operation-text.ts';
@@ -35,8 +36,8 @@ export type OperationCommandOptions = Connection &
 
 type Of<Command extends OperationCommandOptions['command']> = Extract<OperationCommandOptions, { command: Command }>;
 
-/** So many are redriven by one request: a Lambda function is done with them long before its gateway gives up. */
-const REDRIVE_PAGE = 100;
+/** So many are done by one request: a Lambda function is done with them long before its gateway gives up. */
+const HANDLED_PAGE = 100;
 
 /** Asks the management API, and writes what it answers. Resolves to the exit code; errors are on stderr then. */
 export function runOperationCommand(options: OperationCommandOptions, process: CommandProcess): Promise<number> {
@@ -57,15 +58,21 @@ function runOn(
       return describe(client, options.token);
     case 'result':
       return result(client, options.token);
-    case 'redrive':
-      if (options.tokens.length > 0) {
-        if (options.endpoint === undefined && options.refused === undefined) return act(client, options, stderr);
+    case 'retry':
+    case 'redrive': {
+      const { command, tokens, endpoint, refused } = options;
+      if (tokens.length > 0) {
+        if (endpoint === undefined && refused === undefined) return act(client, options, stderr);
         throw new ManagementCommandError('give tokens, or --endpoint NAME without them');
       }
-      if (options.endpoint !== undefined) return redriveAll(client, { ...options, endpoint: options.endpoint }, stderr);
-      throw new ManagementCommandError(
-        'name what to redrive: tokens, or --endpoint NAME for all that is dead-lettered',
-      );
+      if (endpoint === undefined) {
+        const all = command === 'retry' ? 'queued' : 'dead-lettered';
+        throw new ManagementCommandError(`name what to ${command}: tokens, or --endpoint NAME for all that is ${all}`);
+      }
+      return command === 'retry'
+        ? retryAll(client, endpoint, stderr)
+        : redriveAll(client, { endpoint, ...(refused && { refused }) }, stderr);
+    }
     default:
       return act(client, options, stderr);
   }
@@ -164,17 +171,33 @@ async function act(
   };
 }
 
+async function retryAll(client: OperationClient, endpoint: string, stderr: CommandProcess['stderr']): Promise<Done> {
+  const say = (count: number) => `${count} operations retried …`;
+  const pages = await eachPage((page) => client.actOnPage('retry', { endpoint, ...page }), say, stderr);
+  const failed = failedOf(pages, stderr);
+  const sum = { operations: doneOf(pages), failed };
+  return {
+    json: sum,
+    text: () => `retried: ${counted(sum.operations, 'operation')}`,
+    code: failed.length === 0 ? 0 : 1,
+  };
+}
+
 async function redriveAll(
   client: OperationClient,
-  { endpoint, refused }: Of<OperationAction> & { readonly endpoint: string },
+  { endpoint, refused }: { readonly endpoint: string; readonly refused?: true },
   stderr: CommandProcess['stderr'],
 ): Promise<Done> {
-  const operations = refused ? [] : await redrivePages(client, { endpoint, state: 'dead-lettered' }, stderr);
-  const which = refused ? 'refused' : 'dead-lettered';
-  const completions = await redrivePages(client, { endpoint, completion: which }, stderr);
-  const failed = [...operations, ...completions].flatMap((page) => page.failed);
-  for (const { token, message } of failed) stderr.write(`error: ${token}: ${oneLine(message)}\n`);
-  const sum = { operations: redrivenOf(operations), completions: redrivenOf(completions), failed };
+  const redrive = (what: 'operations' | 'completions', filter: Query) =>
+    eachPage(
+      (page) => client.actOnPage('redrive', { endpoint, ...filter, ...page }),
+      (count) => `${count} ${what} redriven …`,
+      stderr,
+    );
+  const operations = refused ? [] : await redrive('operations', { state: 'dead-lettered' });
+  const completions = await redrive('completions', { completion: refused ? 'refused' : 'dead-lettered' });
+  const failed = failedOf([...operations, ...completions], stderr);
+  const sum = { operations: doneOf(operations), completions: doneOf(completions), failed };
   return {
     json: sum,
     text: () => `redriven: ${counted(sum.operations, 'operation')} and ${counted(sum.completions, 'completion')}`,
@@ -182,26 +205,31 @@ async function redriveAll(
   };
 }
 
-async function redrivePages(
-  client: OperationClient,
-  filter: { readonly endpoint: string; readonly state?: string; readonly completion?: string },
+async function eachPage(
+  act: (page: Query) => Promise<HandledPage>,
+  say: (count: number) => string,
   stderr: CommandProcess['stderr'],
-): Promise<readonly RedrivenPage[]> {
-  const pages: RedrivenPage[] = [];
-  const what = filter.state === undefined ? 'completions' : 'operations';
+): Promise<readonly HandledPage[]> {
+  const pages: HandledPage[] = [];
   let from: string | undefined;
   do {
-    const page = await client.redrivePage({ ...filter, from, limit: REDRIVE_PAGE });
+    const page = await act({ from, limit: HANDLED_PAGE });
     pages.push(page);
     from = page.next;
     // One page is done before anybody would wonder.
-    if (from !== undefined) stderr.write(`${redrivenOf(pages).length} ${what} redriven …\n`);
+    if (from !== undefined) stderr.write(`${say(doneOf(pages).length)}\n`);
   } while (from !== undefined);
   return pages;
 }
 
-function redrivenOf(pages: readonly RedrivenPage[]): readonly string[] {
-  return pages.flatMap(({ redriven }) => redriven);
+function doneOf(pages: readonly HandledPage[]): readonly string[] {
+  return pages.flatMap(({ done }) => done);
+}
+
+function failedOf(pages: readonly HandledPage[], stderr: CommandProcess['stderr']): HandledPage['failed'] {
+  const failed = pages.flatMap((page) => page.failed);
+  for (const { token, message } of failed) stderr.write(`error: ${token}: ${oneLine(message)}\n`);
+  return failed;
 }
 
 function counted({ length }: readonly unknown[], what: string): string {

@@ -4,7 +4,7 @@ import { quote } from '../nexus/quote.ts';
 import type { HandWork, HandWorkResult } from '../operations/hand-work.ts';
 import { parseToken } from '../operations/operation-token.ts';
 import type { Operations } from '../operations/operations.ts';
-import type { OperationStore } from '../operations/ports.ts';
+import type { OperationPage, OperationStore } from '../operations/ports.ts';
 import type { OperationRecord } from '../operations/record.ts';
 import type { ManagementPart } from './management.ts';
 import { describeOperation, type OperationSummary, resultOf, summarizeOperation } from './operation-description.ts';
@@ -34,6 +34,7 @@ export interface OperationManagementDeps {
  * | `POST /nexus/manage/operations/{token}/retry` | makes the next attempt now |
  * | `POST /nexus/manage/operations/{token}/redrive` | takes up what was dead-lettered, or sends a completion again |
  * | `POST /nexus/manage/operations/redrive?endpoint=&state=dead-lettered` | the same for a page of them; or `completion=dead-lettered`, or `completion=refused` |
+ * | `POST /nexus/manage/operations/retry?endpoint=&limit=&from=` | makes the next attempt of a page of those that are queued now, such as once a pause is over |
  *
  * Each POST answers with the operation as it is then, and has no body. 404: there is no such operation. 409: it is in a
  * state in which nothing of the kind can be done, and its message says in which.
@@ -42,10 +43,10 @@ export interface OperationManagement extends ManagementPart {
   readonly name: 'operations';
 }
 
-/** What came of redriving a page of operations. */
-export interface RedrivenPage {
-  readonly redriven: readonly string[];
-  /** Those that are not dead-lettered any more, by somebody else's doing. */
+/** What came of redriving, or retrying, a page of operations: their tokens. */
+export interface HandledPage {
+  readonly done: readonly string[];
+  /** Those of which nothing of the kind is to be done any more: they run, or have ended, meanwhile. */
   readonly unchanged: readonly string[];
   readonly failed: readonly { readonly token: string; readonly message: string }[];
   readonly next?: string;
@@ -53,7 +54,7 @@ export interface RedrivenPage {
 
 const KNOWN_PATHS =
   'GET /nexus/manage/operations, …/count, …/{token}, …/{token}/result and ' +
-  'POST …/{token}/cancel, …/{token}/retry, …/{token}/redrive, …/redrive';
+  'POST …/{token}/cancel, …/{token}/retry, …/{token}/redrive, …/retry, …/redrive';
 
 const ACTIONS = ['cancel', 'retry', 'redrive'] as const;
 type Action = (typeof ACTIONS)[number];
@@ -93,7 +94,12 @@ export function createOperationManagement(deps: OperationManagementDeps): Operat
     return summarizeOperation(await find(token));
   }
 
-  async function redrivePage(query: string): Promise<RedrivenPage> {
+  async function retryPage(query: string): Promise<HandledPage> {
+    const { filter, ...page } = parseListQuery(query, ['endpoint', 'limit', 'from']);
+    return handled(await store.list({ ...filter, state: 'queued' }, page), handWork.retry);
+  }
+
+  async function redrivePage(query: string): Promise<HandledPage> {
     const { filter, ...page } = parseListQuery(query, ['endpoint', 'state', 'completion', 'limit', 'from']);
     const { state, completion } = filter;
     const isRedrivable =
@@ -104,14 +110,20 @@ export function createOperationManagement(deps: OperationManagementDeps): Operat
       const what = 'state=dead-lettered, completion=dead-lettered or completion=refused';
       throw new HandlerError('BAD_REQUEST', `what to redrive? give ${what}`, { stackTrace: '' });
     }
-    const { records, next } = await store.list(filter, page);
+    return handled(await store.list(filter, page), handWork.redrive);
+  }
+
+  async function handled(
+    { records, next }: OperationPage,
+    act: (token: string) => Promise<HandWorkResult>,
+  ): Promise<HandledPage> {
     const results = await Promise.all(
-      records.map(async ({ token }) => ({ token, ...(await handWork.redrive(token).catch(failed)) })),
+      records.map(async ({ token }) => ({ token, ...(await act(token).catch(failed)) })),
     );
     const tokensOf = (...kinds: readonly string[]) =>
       results.filter(({ kind }) => kinds.includes(kind)).map(({ token }) => token);
     return {
-      redriven: tokensOf('done'),
+      done: tokensOf('done'),
       unchanged: tokensOf('refused', 'unknown'),
       failed: results.flatMap((result) =>
         result.kind === 'failed' ? [{ token: result.token, message: result.message }] : [],
@@ -135,6 +147,8 @@ export function createOperationManagement(deps: OperationManagementDeps): Operat
         return count(query);
       case 'POST redrive':
         return redrivePage(query);
+      case 'POST retry':
+        return retryPage(query);
       case `GET ${first}`:
         return describe(first);
       case `GET ${first}/result`:

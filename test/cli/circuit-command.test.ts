@@ -61,7 +61,9 @@ it.each([
 ])('says in the help of %s %s when what waited comes, and how to have it come now', async (group, command) => {
   const line = runCommandLine(temporaryFolder(), [group, command, '--help']);
   await line.exited;
-  expect(line.output()).toContain('"operation list" shows as its next; "operation retry TOKEN" has it come now.');
+  expect(line.output()).toContain(
+    '"operation list" shows as its next; "operation retry --endpoint shop" has all of them come now.',
+  );
 });
 
 it.each([

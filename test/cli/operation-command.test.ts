@@ -49,6 +49,7 @@ it.each([
     'list',
     ['--endpoint', '--state', '--completion', '--older-than', '--newer-than', '--limit', '--url', '--sign', '-o,'],
   ],
+  ['retry', ['--endpoint', '--url', '--sign', '-o,']],
   ['redrive', ['--endpoint', '--refused', '--url', '--sign', '-o,']],
 ])('shows every option of %s, and examples', async (command, options) => {
   const { code, output } = await run([command, '--help']);
@@ -71,7 +72,8 @@ it.each([
   [['list', '--url', 'https://host', '--sign'], 'set AWS_REGION'],
   [['describe'], "missing required argument 'token'"],
   [['describe', 'a.b', 'c.d'], 'Expected 1 argument but got 2'],
-  [['retry'], "missing required argument 'token'"],
+  [['retry'], 'name what to retry: tokens, or --endpoint NAME for all that is queued'],
+  [['retry', 'a.b', '--endpoint', 'shop'], 'give tokens, or --endpoint NAME without them'],
   [['redrive'], 'name what to redrive: tokens, or --endpoint NAME for all that is dead-lettered'],
   [['redrive', 'a.b', '--endpoint', 'shop'], 'give tokens, or --endpoint NAME without them'],
   [['redrive', 'a.b', '--refused'], 'give tokens, or --endpoint NAME without them'],
@@ -226,10 +228,10 @@ it('does for the others what it cannot do for one, and exits with 1', async () =
 it('redrives an endpoint page by page, says how far it is, and exits with 1 where some failed', async () => {
   const { url, asked } = await startApi((path) => {
     const first = !path.includes('from=');
-    if (path.includes('completion=')) return { body: { redriven: ['c'], unchanged: [], failed: [] } };
+    if (path.includes('completion=')) return { body: { done: ['c'], unchanged: [], failed: [] } };
     return first
-      ? { body: { redriven: ['a', 'b'], unchanged: [], failed: [{ token: 't', message: 'throttled' }], next: 'n' } }
-      : { body: { redriven: ['d'], unchanged: ['e'], failed: [] } };
+      ? { body: { done: ['a', 'b'], unchanged: [], failed: [{ token: 't', message: 'throttled' }], next: 'n' } }
+      : { body: { done: ['d'], unchanged: ['e'], failed: [] } };
   });
   const { code, output } = await run(['redrive', '--endpoint', 'shop', '--url', url]);
   expect(output.split('\n').sort()).toEqual([
@@ -242,6 +244,21 @@ it('redrives an endpoint page by page, says how far it is, and exits with 1 wher
     'endpoint=shop&state=dead-lettered&limit=100',
     'endpoint=shop&state=dead-lettered&from=n&limit=100',
     'endpoint=shop&completion=dead-lettered&limit=100',
+  ]);
+});
+
+it('retries all that is queued of an endpoint, page by page', async () => {
+  const { url, asked } = await startApi((path) =>
+    path.includes('from=')
+      ? { body: { done: ['c'], unchanged: ['d'], failed: [{ token: 't', message: 'throttled' }] } }
+      : { body: { done: ['a', 'b'], unchanged: [], failed: [], next: 'n' } },
+  );
+  const { code, output } = await run(['retry', '--endpoint', 'shop', '--url', url]);
+  expect(output.split('\n').sort()).toEqual(['2 operations retried …', 'error: t: throttled', 'retried: 3 operations']);
+  expect(code).toBe(1);
+  expect(asked.map(({ method, path }) => `${method} ${path}`)).toEqual([
+    'POST /nexus/manage/operations/retry?endpoint=shop&limit=100',
+    'POST /nexus/manage/operations/retry?endpoint=shop&from=n&limit=100',
   ]);
 });
 

@@ -177,6 +177,27 @@ describe('POST retry and redrive', () => {
   });
 });
 
+describe('POST retry of a page', () => {
+  it('makes the next attempt of those of an endpoint that are queued now, and leaves the others', async () => {
+    const waiting = [0, 1, 2].map((ms) => newRecord({ acceptedAt: NOW - ms }));
+    const others = [newRecord({ endpoint: 'bank' }), claimed(), deadLettered(), endedRecord(newRecord())];
+    const { post, deps, sent } = await setUp(...waiting, ...others);
+    const first = await post('/retry?endpoint=shop&limit=2');
+    const second = await post(`/retry?endpoint=shop&limit=2&from=${first.value.next}`);
+    expect([...first.value.done, ...second.value.done]).toEqual(waiting.map(({ token }) => token));
+    expect(sent.map(({ kind, token }) => [kind, token])).toEqual(waiting.map(({ token }) => ['wake', token]));
+    for (const other of others) expect(await deps.store.get(other.token)).toEqual(other);
+  });
+
+  it('is refused with a state: it is for those that are queued', async () => {
+    const { post } = await setUp();
+    expect(await post('/retry?state=dead-lettered')).toMatchObject({
+      status: 400,
+      value: { message: 'there is no parameter "state"; allowed here: endpoint, limit, from' },
+    });
+  });
+});
+
 describe('POST redrive of a page', () => {
   it('takes up all that are dead-lettered of an endpoint, and says how each fared', async () => {
     const records = [deadLettered(), deadLettered(), deadLettered()];
@@ -186,7 +207,7 @@ describe('POST redrive of a page', () => {
     broken.add(second ?? '');
     const { status, value } = await post('/redrive?endpoint=shop&state=dead-lettered');
     expect(status).toBe(200);
-    expect(value.redriven.sort()).toEqual([first, third]);
+    expect(value.done.sort()).toEqual([first, third]);
     expect(value).toMatchObject({ unchanged: [], failed: [{ token: second, message: 'throttled' }] });
     expect(await deps.store.get(bank.token)).toEqual(bank);
   });
@@ -196,14 +217,14 @@ describe('POST redrive of a page', () => {
     const { post } = await setUp(...records);
     const first = await post('/redrive?state=dead-lettered&limit=2');
     const second = await post(`/redrive?state=dead-lettered&limit=2&from=${first.value.next}`);
-    expect([...first.value.redriven, ...second.value.redriven]).toEqual(records.map(({ token }) => token));
+    expect([...first.value.done, ...second.value.done]).toEqual(records.map(({ token }) => token));
     expect(second.value).not.toHaveProperty('next');
   });
 
   it.each(['dead-lettered', 'refused'] as const)('sends completions again that are %s', async (kind) => {
     const record = endedRecord(newRecord(CALLBACK), { kind, message: '400' });
     const { post, sent } = await setUp(record, endedRecord(newRecord(CALLBACK)));
-    expect((await post(`/redrive?completion=${kind}`)).value.redriven).toEqual([record.token]);
+    expect((await post(`/redrive?completion=${kind}`)).value.done).toEqual([record.token]);
     expect(sent).toMatchObject([{ kind: 'complete', token: record.token }]);
   });
 
