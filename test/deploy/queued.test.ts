@@ -210,6 +210,7 @@ describe.concurrent('an attempt', () => {
     expect((await recordOf(token)).lastFailure?.crash).toEqual({
       invocation: expect.any(String),
       logStream: expect.any(String),
+      since: expect.any(Number),
     });
     expect(await temporal.operationEvents(caller)).toEqual(['Scheduled', 'Started', 'Completed']);
   });
