@@ -42,7 +42,10 @@ export async function watchModule(
   events: BundleEvents,
   colors: boolean,
 ): Promise<{ close(): Promise<void> }> {
-  const { context, formatMessages } = await import('esbuild');
+  const { context, formatMessages, stop } = await import('esbuild');
+  // Its own process asks this one during a build, and waits for the answer when this one is gone.
+  const leaveNone = () => void stop();
+  process.once('exit', leaveNone);
   const folder = dirname(sources.modulePath);
   const write = bundleWriter(cacheFolderFor(folder));
   const format = async (messages: Message[], kind: 'error' | 'warning'): Promise<string> =>
@@ -99,6 +102,7 @@ export async function watchModule(
       closed = true;
       stopWaiting();
       await built.dispose();
+      process.off('exit', leaveNone);
       write.discardAll();
     },
   };
