@@ -2,11 +2,8 @@ import { HandlerError } from 'nexus-rpc';
 import { quote } from '../nexus/quote.ts';
 import { pauseInEffect } from './effective-settings.ts';
 import { servedAs, servingEndpoint, specOf, withPause, withSettings } from './endpoint-changes.ts';
-
 import { notesOnPause, notesOnSettings } from './endpoint-notes.ts';
-
 import { checkOverride, fullVersion } from './endpoint-override.ts';
-
 import { bad, type EndpointRequest } from './endpoint-request.ts';
 import { checkEndpointSpec } from './endpoint-spec.ts';
 import { EndpointVersionError } from './errors.ts';
