@@ -1,15 +1,8 @@
 import { expect, it } from 'vitest';
 import { keptText } from '../../src/local/kept-text.ts';
 import type { Endpoint } from '../../src/router/ports.ts';
+import { SHOP } from '../router/shop.ts';
 
-const SHOP: Endpoint = {
-  name: 'shop',
-  target: { namespace: 'default', taskQueue: 'shop' },
-  services: [],
-  version: 1,
-  createdAt: 0,
-  lastModifiedAt: 0,
-};
 const URL = 'http://127.0.0.1:8000';
 const MARK = { author: 'local', reason: 'incident\n42', at: 0 };
 const PAUSED: Endpoint = { ...SHOP, override: { version: 2, settings: {}, paused: { ...MARK, expiresAt: 60_000 } } };

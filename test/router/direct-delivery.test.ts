@@ -9,15 +9,8 @@ import type { FlowEvent } from '../../src/router/flow-event.ts';
 import { type Admitted, type DeliveryResult, type Gate, gates, type Refused } from '../../src/router/gate.ts';
 import type { Endpoint } from '../../src/router/ports.ts';
 import type { Promotion } from '../../src/router/promotion.ts';
+import { SHOP } from './shop.ts';
 
-const SHOP: Endpoint = {
-  name: 'shop',
-  target: { namespace: 'default', taskQueue: 'shop' },
-  services: [],
-  version: 1,
-  createdAt: 0,
-  lastModifiedAt: 0,
-};
 const DONE = { statusCode: 200, headers: {}, body: '', isBase64Encoded: false };
 const BROKEN = { ...DONE, statusCode: 503 };
 const ACCEPTED = { status: 201, headers: {}, body: new Uint8Array() };

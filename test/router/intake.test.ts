@@ -8,16 +8,9 @@ import type { Arrival, DeliveryResult, Gate } from '../../src/router/gate.ts';
 import { createIntake } from '../../src/router/intake.ts';
 import type { Endpoint } from '../../src/router/ports.ts';
 import { newRecord } from '../contract/operation-records.ts';
+import { SHOP } from './shop.ts';
 
 const NOW = 1_000_000;
-const SHOP: Endpoint = {
-  name: 'shop',
-  target: { namespace: 'default', taskQueue: 'shop' },
-  services: [],
-  version: 1,
-  createdAt: 0,
-  lastModifiedAt: 0,
-};
 const MESSAGE = { token: 't', attempt: 3, endpoint: 'shop', principal: 'basic:shop', leaseMs: 900_000 };
 const OPEN: Gate = {
   admit: async () => ({ kind: 'refused', reason: 'circuit', retryAfterMs: 60_000, message: '' }),

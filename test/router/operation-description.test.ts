@@ -8,18 +8,10 @@ import { attemptEnded, leaseExpired, received } from '../../src/operations/trans
 import { describeOperation, resultOf, summarizeOperation } from '../../src/router/operation-description.ts';
 import type { Endpoint } from '../../src/router/ports.ts';
 import { endedRecord, NOW, newRecord } from '../contract/operation-records.ts';
+import { SHOP } from './shop.ts';
 
 const MOMENT = { now: NOW, random: 0 };
 const AT = '2026-01-01T00:00:00.000Z';
-
-const SHOP: Endpoint = {
-  name: 'shop',
-  target: { namespace: 'default', taskQueue: 'shop' },
-  services: [],
-  version: 1,
-  createdAt: NOW,
-  lastModifiedAt: NOW,
-};
 
 const START = {
   service: 'orders',

@@ -6,19 +6,11 @@ import { leaseExpired, received } from '../../src/operations/transitions.ts';
 import { createManagement } from '../../src/router/management.ts';
 import { isManagementPath } from '../../src/router/management-path.ts';
 import { createOperationManagement } from '../../src/router/operation-management.ts';
-import type { Endpoint } from '../../src/router/ports.ts';
 import { endedRecord, NOW, newRecord, tokenOf } from '../contract/operation-records.ts';
 import { recordedQueues } from '../operations/recorded-queues.ts';
+import { SHOP } from './shop.ts';
 
 const BASE = '/nexus/manage/operations';
-const SHOP: Endpoint = {
-  name: 'shop',
-  target: { namespace: 'default', taskQueue: 'shop' },
-  services: [],
-  version: 1,
-  createdAt: NOW,
-  lastModifiedAt: NOW,
-};
 const CALLBACK = { callback: { url: 'http://127.0.0.1/callback', headers: {} } };
 
 type Accepted = Parameters<typeof newRecord>[0];
