@@ -43,7 +43,7 @@ export async function watchModule(
   colors: boolean,
 ): Promise<{ close(): Promise<void> }> {
   const { context, formatMessages, stop } = await import('esbuild');
-  // Its own process asks this one during a build, and waits for the answer when this one is gone.
+  // Its own process finds out a second later that this one is gone, and on a busy machine at times never.
   const leaveNone = () => void stop();
   process.once('exit', leaveNone);
   const folder = dirname(sources.modulePath);
